@@ -1,0 +1,66 @@
+"""The one error shape: whatever goes wrong answers it."""
+
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from registry.errors import InvalidInput, NotSignedIn, RegistryError, TooManyAttempts
+
+_log = structlog.get_logger(__name__)
+
+
+def install(api: FastAPI) -> None:
+    """Register the handlers."""
+    api.add_exception_handler(RegistryError, _refused)
+    api.add_exception_handler(RequestValidationError, _malformed)
+    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(Exception, _unexpected)
+
+
+def answer(error: RegistryError, request: Request) -> JSONResponse:
+    """An error as JSON, with its status and the headers that go with it."""
+    headers = {}
+    if isinstance(error, NotSignedIn):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyAttempts):
+        headers["Retry-After"] = str(error.details.get("retry_after_s", 1))
+    return JSONResponse(error.to_dict(_request_id(request)), error.status, headers)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RegistryError)  # noqa: S101 - registered for this class
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("request_failed", code=error.code, message=error.message, request_id=_request_id(request))
+    return answer(error, request)
+
+
+async def _malformed(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    fields = [{"field": ".".join(map(str, each["loc"])), "problem": each["msg"]} for each in error.errors()[:20]]
+    first = fields[0] if fields else {"field": "request", "problem": "is malformed"}
+    refusal = InvalidInput(f"{first['field']}: {first['problem']}", details={"fields": fields})
+    return answer(refusal, request)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    message = f"{request.method} {request.url.path}: {error.detail}"
+    body = {"code": code, "message": message, "hint": "See /api/v1/docs.", "details": {}}
+    return JSONResponse(
+        {"error": body | {"request_id": _request_id(request)}}, error.status_code, dict(error.headers or {})
+    )
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    request_id = _request_id(request)
+    _log.error("unexpected_error", path=request.url.path, request_id=request_id, exc_info=error)
+    return answer(RegistryError("something went wrong here", hint=f"The log names it under {request_id}."), request)
+
+
+def _request_id(request: Request) -> str:
+    return str(getattr(request.state, "request_id", ""))

@@ -1,0 +1,75 @@
+"""`nexusai admin …` and `nexusai db …`."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.say import line
+from registry.errors import InvalidInput
+from registry.settings import load_settings
+
+if TYPE_CHECKING:
+    from registry.records import Database
+
+group = typer.Typer(help="Accounts, from the machine itself.", no_args_is_help=True)
+database = typer.Typer(help="The records database.", no_args_is_help=True)
+
+
+@group.command("create")
+def create(
+    username: Annotated[str, typer.Option(help="name of the new administrator")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="read the password from standard input")
+    ] = False,
+) -> None:
+    """Make an administrator."""
+    from app.platform import Platform
+    from registry.access.actor import local_actor
+    from registry.records import Role
+
+    password = (
+        sys.stdin.readline().rstrip("\r\n")
+        if password_stdin
+        else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    )
+    if not password:
+        raise InvalidInput("no password came on standard input")
+    rooms = Platform.open(load_settings())
+    rooms.database.upgrade()
+    user = rooms.accounts.create(local_actor(), username, password, Role.ADMIN)
+    line(f"{user.username} is an administrator now.")
+
+
+@group.command("setup-token")
+def setup_token() -> None:
+    """Print the one-time token that makes the first administrator."""
+    from app.platform import Platform
+
+    rooms = Platform.open(load_settings())
+    rooms.database.upgrade()
+    token = rooms.accounts.setup_token()
+    line(token or "There is an administrator already.")
+
+
+@database.command("upgrade")
+def upgrade() -> None:
+    """Migrate the database to the newest revision."""
+    _open().upgrade()
+    line("The database is at the newest revision.")
+
+
+@database.command("check")
+def check() -> None:
+    """Tell whether the database is at the newest revision (exit status 1 if not)."""
+    current = _open().check()
+    line("The database is at the newest revision." if current else "The database wants `nexusai db upgrade`.")
+    raise typer.Exit(0 if current else 1)
+
+
+def _open() -> "Database":
+    from registry.records import open_database
+
+    settings = load_settings()
+    settings.prepare_home()
+    return open_database(settings.records_url)

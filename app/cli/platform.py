@@ -1,0 +1,130 @@
+"""`nexusai up`, and each of its processes alone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import processes
+from app.cli.say import line
+from app.ports import free_port, require_free
+from app.supervisor import HomeLock, Supervisor
+from registry.errors import MissingExtra
+from registry.models.server import announce, withdraw
+from registry.settings import PROJECT_ROOT, Settings, child_environment, load_settings
+
+Host = Annotated[str | None, typer.Option(help="address to listen on; 0.0.0.0 for every interface")]
+Port = Annotated[int | None, typer.Option(help="port of the app")]
+
+_READY_S = 120.0
+
+
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="also register the starter models")] = False,
+    host: Host = None,
+    port: Port = None,
+) -> None:
+    """Start the whole platform; Ctrl-C stops all of it."""
+    settings = load_settings(host=host, port=port)
+    settings.prepare_home()
+    lock = HomeLock(settings).take(processes.app_url(settings))
+    try:
+        _run(settings, demo=demo)
+    finally:
+        lock.release()
+
+
+def app(host: Host = None, port: Port = None) -> None:
+    """Start the web app and its API alone."""
+    settings = load_settings(host=host, port=port)
+    settings.prepare_home()
+    require_free(settings.host, settings.port)
+    from app.listen import serve
+
+    serve(settings)
+
+
+def mlflow(port: Annotated[int | None, typer.Option(help="loopback port; 0 picks a free one")] = None) -> None:
+    """Start the MLflow server alone."""
+    settings = load_settings(mlflow_port=port)
+    settings.prepare_home()
+    chosen = settings.mlflow_port or free_port()
+    require_free("127.0.0.1", chosen)
+    spec = processes.mlflow(settings, chosen)
+    line(f"MLflow: {announce(settings, chosen)}")
+    os.execve(spec.command[0], list(spec.command), spec.environment)  # noqa: S606 - our own interpreter
+
+
+def notebook() -> None:
+    """Open JupyterLab on the notebooks, connected to the platform of this home."""
+    from importlib.util import find_spec
+
+    if find_spec("jupyterlab") is None:
+        raise MissingExtra("JupyterLab is not installed", hint='Install it with: pip install "nexusai[notebook]"')
+    settings = load_settings()
+    command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(PROJECT_ROOT / "notebooks")]
+    raise typer.Exit(subprocess.call(command, env=_notebook_environment(settings)))  # noqa: S603
+
+
+def _notebook_environment(settings: Settings) -> dict[str, str]:
+    return child_environment(settings, NEXUSAI_HOME=str(settings.home))
+
+
+def _run(settings: Settings, *, demo: bool) -> None:
+    require_free(settings.host, settings.port)
+    own_mlflow = not settings.mlflow_tracking_uri
+    specs = [processes.app(settings)]
+    if own_mlflow:
+        port = settings.mlflow_port or free_port()
+        require_free("127.0.0.1", port)
+        announce(settings, port)
+        specs.insert(0, processes.mlflow(settings, port))
+    supervisor = Supervisor(specs, settings.logs, line)
+    try:
+        supervisor.start()
+        _introduce(settings, supervisor, demo=demo, own_mlflow=own_mlflow)
+        supervisor.watch()
+    finally:
+        supervisor.stop()
+        if own_mlflow:
+            withdraw(settings)
+    line("Stopped.")
+
+
+def _introduce(settings: Settings, supervisor: Supervisor, *, demo: bool, own_mlflow: bool) -> None:
+    line(f"Starting NexusAI in {settings.home} …")
+    well = supervisor.wait_ready("app", _READY_S)
+    if own_mlflow:
+        well = supervisor.wait_ready("mlflow", _READY_S) and well
+    if supervisor.stopping:
+        return
+    if demo and well:
+        _register_starters(settings)
+    address = processes.app_url(settings)
+    line("")
+    line(f"  NexusAI   {address}" if well else f"  NexusAI   {address}  (not ready yet: see {settings.logs})")
+    token = settings.secrets_dir / "setup-token"
+    if token.is_file():
+        line(f"  Sign in   {address}/?setup={token.read_bytes().hex()[:32]}")
+        line("            makes the first administrator; the link works once")
+    else:
+        line("  Sign in   with your user name and password")
+    line(f"  Logs      {settings.logs}")
+    line("  Stop      Ctrl-C")
+    line("")
+
+
+def _register_starters(settings: Settings) -> None:
+    """In a process of its own: the supervisor stays small, and a failure there stops nothing."""
+    command = [sys.executable, "-m", "app.cli.main", "models", "starters"]
+    with Path(settings.logs / "starters.log").open("ab") as log:
+        done = subprocess.run(  # noqa: S603
+            command, env=child_environment(settings), stdout=subprocess.PIPE, stderr=log, text=True, check=False
+        )
+    if done.returncode:
+        line(f"  The starter models could not be registered: see {settings.logs / 'starters.log'}")
+    elif done.stdout.strip():
+        line(done.stdout.rstrip())

@@ -1,0 +1,45 @@
+"""What the command line prints: refusals, tables, JSON."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from app.supervisor import REFUSED
+from registry.errors import RegistryError, StartError
+
+
+def refuse(error: RegistryError) -> int:
+    """Print a refusal to standard error, as JSON where no person reads it; returns the exit status."""
+    if sys.stderr.isatty():
+        line(f"nexusai: {error.message}", to_error=True)
+        if error.hint:
+            line(f"  {error.hint}", to_error=True)
+    else:
+        line(json.dumps(error.to_dict()), to_error=True)
+    return REFUSED if isinstance(error, StartError) else 1
+
+
+def line(text: str, *, to_error: bool = False) -> None:
+    """Print one line at once, whatever the terminal's encoding can show."""
+    stream = sys.stderr if to_error else sys.stdout
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def as_json(value: Any) -> None:
+    """Print a value for a script."""
+    line(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under their columns."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        drawn.add_row(*(Text(str(cell)) for cell in row))
+    Console(soft_wrap=False).print(drawn)

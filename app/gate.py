@@ -1,0 +1,159 @@
+"""The gate: every request is checked here before a page, a route or a proxied interface sees it."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+import anyio
+import anyio.to_thread
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app import gate_headers
+from app.gate_answers import Answer, Body
+from app.gate_hosts import Hosts, same_origin
+from app.gate_rules import Rule, Zone, rule_for, session_in_path
+from app.gate_sockets import POLICY_VIOLATION, Activity, Sockets
+from app.gate_visit import Identity, Visit, cookie_name
+from registry.access import Action, require
+from registry.access.sessions import Sessions
+from registry.access.tokens import Tokens
+from registry.errors import Forbidden, NotSignedIn, RegistryError, UploadTooLarge
+from registry.settings import Settings
+
+log = logging.getLogger(__name__)
+
+OwnerOf = Callable[[str], str | None]
+_SAME = frozenset({"", "same-origin", "none"})
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def _nobody(_session_id: str) -> str | None:
+    return None
+
+
+class Gate:
+    """ASGI middleware. `owner_of` names the browser session (its binding) behind a Streamlit session id.
+
+    The application finds the actor in `scope["state"]["actor"]`; Streamlit finds the user's id in a header that
+    only the gate can write.
+    """
+
+    def __init__(
+        self, app: ASGIApp, settings: Settings, sessions: Sessions, tokens: Tokens, owner_of: OwnerOf = _nobody
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._sessions = sessions
+        self._tokens = tokens
+        self._owner_of = owner_of
+        self._cookie = cookie_name(settings)
+        self._hosts = Hosts(settings)
+        self._activity = Activity(settings.session_idle_minutes * 60.0)
+        self._sockets = Sockets(app, sessions, self._activity)
+        self._threads: anyio.CapacityLimiter | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, one websocket, or the server's start and end."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = Visit.of(scope, self._cookie)
+        rule = rule_for(visit.method, visit.path, self._settings)
+        body = Body(receive, rule.cap_bytes)
+        headers = gate_headers.for_path(visit.path, over_tls=self._settings.secure_cookies)
+        answer = Answer(send, visit.request_id, headers)
+        try:
+            self._check_host(visit)
+            body.check_declared(visit.header(b"content-length"))
+            identity = await self._admit(visit, rule, scope["scheme"])
+        except NotSignedIn as error:
+            if rule.to_sign_in and visit.navigates:
+                await answer.redirect("/")
+            else:
+                await answer.refuse(error)
+            return
+        except RegistryError as error:
+            await answer.refuse(error)
+            return
+        inner = visit.inner_scope(scope, identity, self._cookie, tell_streamlit=rule.streamlit)
+        await self._forward(inner, body, answer)
+
+    async def _forward(self, scope: Scope, body: Body, answer: Answer) -> None:
+        answer.withhold = lambda: body.too_large  # whatever the application makes of a cut body, 413 is the answer
+        try:
+            await self._app(scope, body.receive, answer.send)
+        except UploadTooLarge:
+            if not body.too_large:
+                raise
+        if body.too_large and not answer.started:
+            await answer.refuse(body.error())
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = Visit.of(scope, self._cookie)
+        rule = rule_for("WEBSOCKET", visit.path, self._settings)
+        try:
+            self._check_host(visit)
+            identity = await self._admit(visit, rule, scope["scheme"])
+        except RegistryError as error:
+            log.info("websocket refused: %s", error.code)
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})  # before accept: HTTP 403
+            return
+        inner = visit.inner_scope(scope, identity, self._cookie, tell_streamlit=rule.streamlit)
+        await self._sockets.run(inner, receive, send, identity)
+
+    async def _admit(self, visit: Visit, rule: Rule, scheme: str) -> Identity:
+        """Who is let in. Raises NotSignedIn, SessionExpired, Forbidden, DatabaseUnavailable."""
+        if rule.zone is Zone.OPEN:
+            return visit.anonymous()
+        by_token = rule.by_token and bool(visit.bearer)
+        if not by_token:
+            _check_origin(visit, scheme)
+        identity = await self._identify(visit, by_token=by_token)
+        if rule.zone is Zone.ADMIN:
+            require(identity.actor, Action.READ_AUDIT)
+        if rule.zone is Zone.KNOWN and not identity.actor.known:
+            raise NotSignedIn("this needs a signed-in user")
+        self._check_upload(visit, identity)
+        return identity
+
+    async def _identify(self, visit: Visit, *, by_token: bool) -> Identity:
+        if self._threads is None:  # belongs to the running loop; apart from the limiter that slow routes fill
+            self._threads = anyio.CapacityLimiter(16)
+        if by_token:
+            actor = await anyio.to_thread.run_sync(self._tokens.actor, visit.bearer, limiter=self._threads)
+            return Identity(replace(actor, address=visit.address))
+        if not visit.cookie:
+            return visit.anonymous()
+        found = await anyio.to_thread.run_sync(self._sessions.resolve, visit.cookie, limiter=self._threads)
+        if found is None:
+            return visit.anonymous()
+        identity = Identity(replace(found, address=visit.address), visit.cookie)
+        self._activity.note(identity.binding)
+        return identity
+
+    def _check_host(self, visit: Visit) -> None:
+        if visit.path != "/health" and not self._hosts.answers_to(visit.header(b"host")):
+            raise Forbidden(
+                "the platform does not answer to this host name",
+                hint="Name it in NEXUSAI_ALLOWED_HOSTS, or use the address that `nexusai up` printed.",
+            )
+
+    def _check_upload(self, visit: Visit, identity: Identity) -> None:
+        session_id = session_in_path(visit.path)
+        if session_id is not None and self._owner_of(session_id) != identity.binding:
+            raise Forbidden("files can only be sent to a page of your own")
+
+
+def _check_origin(visit: Visit, scheme: str) -> None:
+    """Refuse what another site makes a browser send. Raises Forbidden."""
+    foreign = visit.header(b"sec-fetch-site") not in _SAME
+    if foreign and not (visit.method == "GET" and visit.header(b"sec-fetch-mode") == "navigate"):
+        raise Forbidden("requests from another site are refused", hint="Open the platform itself.")
+    origin = visit.header(b"origin")
+    if origin and visit.method not in _READS and not same_origin(origin, visit.header(b"host"), scheme):
+        raise Forbidden("requests from another origin are refused", hint="Open the platform itself.")

@@ -1,0 +1,133 @@
+"""One request as the gate sees it: its headers, the proofs it carries, where it comes from."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+from starlette.types import Scope
+
+from app import gate_headers
+from app.gate_headers import Headers
+from registry.access import Actor
+from registry.access.actor import ANONYMOUS
+from registry.settings import Settings
+
+OWN_PREFIX = b"x-nexusai-"  # headers only the gate writes
+USER_HEADER, BINDING_HEADER, ADDRESS_HEADER = b"x-nexusai-user", b"x-nexusai-session", b"x-nexusai-address"
+_LONGEST_PROOF = 4_096
+
+
+def cookie_name(settings: Settings) -> str:
+    """The session cookie's name; `__Host-` makes browsers insist on Secure, path / and no domain."""
+    return "__Host-nexusai_session" if settings.secure_cookies else "nexusai_session"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who sends a request. `binding` names the browser session without giving it away; empty for everything else."""
+
+    actor: Actor
+    cookie: str = field(default="", repr=False)
+
+    @property
+    def binding(self) -> str:
+        """What ties Streamlit's sessions and uploads to one browser session."""
+        return hashlib.sha256(b"binding:" + self.cookie.encode()).hexdigest()[:32] if self.cookie else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The parts of a request the gate decides on; `cookie` and `bearer` are claims, not yet proven."""
+
+    method: str
+    path: str
+    headers: Headers = field(repr=False)
+    request_id: str
+    address: str
+    cookie: str = field(repr=False)
+    bearer: str = field(repr=False)
+
+    @classmethod
+    def of(cls, scope: Scope, name_of_cookie: str) -> "Visit":
+        """Read a request or handshake. Headers arrive in lower case from an ASGI server."""
+        headers: Headers = list(scope["headers"])
+        client = scope.get("client")
+        return cls(
+            method=scope.get("method", "WEBSOCKET"),
+            path=scope["path"],
+            headers=headers,
+            request_id=gate_headers.request_id(headers),
+            address=client[0] if client else "",
+            cookie=_cookie(headers, name_of_cookie),
+            bearer=_bearer(headers),
+        )
+
+    def header(self, name: bytes) -> str:
+        """The first value of a header, or an empty string."""
+        return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
+
+    def anonymous(self) -> Identity:
+        """Nobody, at this visit's address."""
+        return Identity(replace(ANONYMOUS, address=self.address))
+
+    @property
+    def navigates(self) -> bool:
+        """Whether a browser shows the answer as a page."""
+        mode = self.header(b"sec-fetch-mode")
+        return mode == "navigate" if mode else "text/html" in self.header(b"accept")
+
+    def inner_scope(self, scope: Scope, identity: Identity, name_of_cookie: str, *, tell_streamlit: bool) -> Scope:
+        """A copy of the scope for the application: our headers replaced, our cookie removed, the actor added."""
+        headers = [(key, value) for key, value in self.headers if not key.startswith(OWN_PREFIX)]
+        if not self.path.startswith("/auth/"):
+            headers = without_cookie(headers, name_of_cookie)
+        if tell_streamlit:
+            headers = _for_streamlit(headers, identity, self.address)
+        state = {**scope.get("state", {}), "actor": identity.actor, "request_id": self.request_id}
+        return {**scope, "headers": headers, "state": state}
+
+
+def _for_streamlit(headers: Headers, identity: Identity, address: str) -> Headers:
+    added = [(ADDRESS_HEADER, address.encode("latin-1"))]
+    if identity.binding:
+        added += [(USER_HEADER, identity.actor.id.encode()), (BINDING_HEADER, identity.binding.encode())]
+        return headers + added
+    return [
+        (key, _no_resumption(value) if key == b"sec-websocket-protocol" else value) for key, value in headers
+    ] + added
+
+
+def _no_resumption(protocols: bytes) -> bytes:
+    """Streamlit's third protocol names the session to resume; whoever is not signed in has none to come back to."""
+    return b",".join(protocols.split(b",")[:2])
+
+
+def _cookie(headers: Headers, name: str) -> str:
+    for key, value in headers:
+        if key == b"cookie":
+            for part in value.decode("latin-1").split(";"):
+                found, _, content = part.strip().partition("=")
+                if found == name and 0 < len(content) <= _LONGEST_PROOF:
+                    return content
+    return ""
+
+
+def _bearer(headers: Headers) -> str:
+    for key, value in headers:
+        if key == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            return token.strip() if scheme.lower() == "bearer" else ""
+    return ""
+
+
+def without_cookie(headers: Headers, name: str) -> Headers:
+    """The headers with one cookie taken out, for whoever must not see it."""
+    kept: Headers = []
+    for key, value in headers:
+        if key == b"cookie":
+            parts = [part.strip() for part in value.decode("latin-1").split(";")]
+            rest = "; ".join(part for part in parts if part.partition("=")[0] != name)
+            if rest:
+                kept.append((key, rest.encode("latin-1")))
+        else:
+            kept.append((key, value))
+    return kept

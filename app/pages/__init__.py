@@ -1,0 +1,1 @@
+"""Pages: one module each, which reads state, calls the registry, draws."""

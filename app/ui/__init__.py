@@ -1,0 +1,1 @@
+"""User interface: the components that pages are drawn with."""

@@ -1,0 +1,28 @@
+"""What a page shows instead of content: nothing yet, or an error."""
+
+import streamlit as st
+
+from app.ui.text import plain
+from registry.errors import RegistryError, TooManyAttempts
+
+
+def error_box(error: RegistryError) -> None:
+    """What went wrong and what to do about it."""
+    lines = [f"**{plain(_sentence(error.message))}**"]
+    if error.hint:
+        lines.append(plain(error.hint))
+    icon = ":material/hourglass_top:" if isinstance(error, TooManyAttempts) else ":material/error:"
+    show = st.warning if error.status in {429, 503} else st.error
+    show("  \n".join(lines), icon=icon)
+
+
+def empty_state(icon: str, title: str, text: str) -> None:
+    """Nothing is here yet: why, and what to do next. The caller adds a button below if there is one to press."""
+    with st.container(key="empty_state", horizontal_alignment="center"):
+        st.markdown(f"## :gray[:material/{icon}:]", text_alignment="center")
+        st.markdown(f"**{plain(title)}**", text_alignment="center")
+        st.markdown(f":gray[{plain(text)}]", text_alignment="center")
+
+
+def _sentence(message: str) -> str:
+    return message[:1].upper() + message[1:]

@@ -1,0 +1,41 @@
+"""User-provided text and measured values as a page shows them."""
+
+import re
+from datetime import UTC, datetime
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$^=&'\"@/])")
+_WORD_JOINER = "\u2060"  # invisible; splits `:material/…:`, `:red[…]` and `:smile:` into harmless text
+_COLLAPSE = re.compile(r"\s+")
+
+
+def plain(text: str, *, longest: int = 400) -> str:
+    """Text from a person or a file as Markdown that shows exactly that text on one line, without any effect."""
+    flat = _COLLAPSE.sub(" ", text).strip()
+    if len(flat) > longest:
+        flat = flat[: longest - 1].rstrip() + "…"
+    return _MARKDOWN.sub(r"\\\1", flat).replace(":", f":{_WORD_JOINER}")
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago an aware time was, in the largest unit that fits."""
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        count = int(seconds // length)
+        if count >= 1:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes in KiB, MiB or GiB."""
+    value, unit = count / 1024, "KiB"
+    for larger in ("MiB", "GiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
+
+
+def many(count: int, noun: str) -> str:
+    """`1 model`, `2 models`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

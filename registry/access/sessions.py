@@ -1,0 +1,117 @@
+"""Browser sessions: one-time codes, what they are exchanged for, and who stands behind a cookie."""
+
+import hashlib
+import secrets
+import threading
+import time
+from datetime import timedelta
+
+from sqlmodel import Session, col, delete
+
+from registry.access.actor import Actor, of_user
+from registry.errors import SessionExpired
+from registry.records import Database, SignInCode, User, WebSession, utc_now
+from registry.settings import Settings
+
+CODE_SECONDS = 30
+CACHE_SECONDS = 1.0  # how long a revocation may take to be seen
+_SEEN_EVERY = timedelta(seconds=60)
+_CACHE_MOST = 10_000
+
+
+def hash_secret(secret: str) -> str:
+    """sha256 (hex) of a random 256-bit secret; such a secret needs no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def new_code(session: Session, user: User) -> str:
+    """A code that the browser may exchange once, within CODE_SECONDS, for a session of this user."""
+    code = secrets.token_urlsafe(32)
+    now = utc_now()
+    session.exec(delete(SignInCode).where(col(SignInCode.expires_at) < now))
+    session.add(
+        SignInCode(code_hash=hash_secret(code), user_id=user.id, expires_at=now + timedelta(seconds=CODE_SECONDS))
+    )
+    return code
+
+
+class Sessions:
+    """The sessions of one platform, with a cache of one second in front of the database."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._idle = timedelta(minutes=settings.session_idle_minutes)
+        self._longest = timedelta(hours=settings.session_max_hours)
+        self._cache: dict[str, tuple[float, Actor | None]] = {}
+        self._lock = threading.Lock()
+
+    def exchange(self, code: str, *, address: str = "", user_agent: str = "") -> str:
+        """Turn a one-time code into a session; returns the cookie's value. Raises SessionExpired."""
+        value = secrets.token_urlsafe(32)
+        with self._database.write() as session:
+            taken = delete(SignInCode).where(col(SignInCode.code_hash) == hash_secret(code))
+            found = session.exec(taken.returning(col(SignInCode.user_id), col(SignInCode.expires_at))).first()
+            user = session.get(User, found[0]) if found and found[1] >= utc_now() else None
+            if user is not None and user.active:
+                now = utc_now()
+                user.last_login_at = now
+                session.add(
+                    WebSession(
+                        id_hash=hash_secret(value),
+                        user_id=user.id,
+                        expires_at=now + self._longest,
+                        address=address[:64],
+                        user_agent=user_agent[:256],
+                    )
+                )
+        if user is None or not user.active:
+            raise SessionExpired("this sign-in code was used before or is older than 30 seconds")
+        return value
+
+    def resolve(self, value: str) -> Actor | None:
+        """Who stands behind a cookie's value; None for nobody. A revocation is seen within a second."""
+        id_hash, now = hash_secret(value), time.monotonic()
+        with self._lock:
+            cached = self._cache.get(id_hash)
+        if cached and cached[0] > now:
+            return cached[1]
+        actor = self._look_up(id_hash)
+        with self._lock:
+            if len(self._cache) >= _CACHE_MOST:
+                self._cache.clear()
+            self._cache[id_hash] = (now + CACHE_SECONDS, actor)
+        return actor
+
+    def end(self, value: str) -> None:
+        """Sign this browser out."""
+        self._forget(hash_secret(value))
+        with self._database.write() as session:
+            session.exec(delete(WebSession).where(col(WebSession.id_hash) == hash_secret(value)))
+
+    def end_all(self, user_id: str) -> None:
+        """Sign every browser of a user out."""
+        with self._lock:
+            self._cache.clear()
+        with self._database.write() as session:
+            session.exec(delete(WebSession).where(col(WebSession.user_id) == user_id))
+
+    def _forget(self, id_hash: str) -> None:
+        with self._lock:
+            self._cache.pop(id_hash, None)
+
+    def _look_up(self, id_hash: str) -> Actor | None:
+        now = utc_now()
+        with self._database.read() as session:
+            found = session.get(WebSession, id_hash)
+            if found is None or found.expires_at < now or found.last_seen_at + self._idle < now:
+                return None
+            user = session.get(User, found.user_id)
+            if user is None or not user.active:
+                return None
+            actor = of_user(user, "session", found.address)
+        if found.last_seen_at + _SEEN_EVERY < now:
+            with self._database.write() as session:
+                seen = session.get(WebSession, id_hash)
+                if seen is not None:
+                    seen.last_seen_at = now
+        return actor

@@ -1,0 +1,68 @@
+"""The files of a version on this machine: fetched once, and never used unless their sha256 matches."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from registry.errors import IntegrityError, MlflowUnavailable
+from registry.models import tags
+from registry.models.client import Mlflow
+from registry.models.types import ModelVersion
+from registry.runtime.card import ModelCard
+from registry.settings import Settings
+
+FOLDER = "model"
+CARD = "card.json"
+
+
+def sha256_of(data: bytes) -> str:
+    """sha256 (hex) of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def bundle_sha256(files: Mapping[str, str]) -> str:
+    """The sha256 that identifies a version: its only file's, or that of the sorted names and hashes."""
+    if len(files) == 1:
+        return next(iter(files.values()))
+    return sha256_of(json.dumps(sorted(files.items())).encode())
+
+
+class VersionFiles:
+    """A content-addressed folder in the home, in front of MLflow's artifacts."""
+
+    def __init__(self, settings: Settings, mlflow: Mlflow) -> None:
+        self._root = settings.home / "cache" / "models"
+        self._mlflow = mlflow
+
+    def card(self, found: Any) -> ModelCard:
+        """The card of an MLflow model version, checked against its recorded sha256."""
+        return ModelCard.parse(self._one(found.run_id, CARD, found.tags[tags.CARD_SHA256]).read_bytes())
+
+    def fetch(self, version: ModelVersion) -> dict[str, Path]:
+        """The version's files by name. Raises IntegrityError, MlflowUnavailable."""
+        return {name: self._one(version.run_id, name, sha256) for name, sha256 in version.files.items()}
+
+    def _one(self, run_id: str, name: str, sha256: str) -> Path:
+        kept = self._root / sha256[:2] / sha256
+        if not kept.is_file():
+            self._download(run_id, name, sha256, kept)
+        return kept
+
+    def _download(self, run_id: str, name: str, sha256: str, kept: Path) -> None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".fetch-", dir=kept.parent))
+        try:
+            with self._mlflow.connected() as client:
+                arrived = Path(client.download_artifacts(run_id, f"{FOLDER}/{name}", str(draft)))
+            found = sha256_of(arrived.read_bytes())
+            if found != sha256:
+                raise IntegrityError(f"{name} of run {run_id} has sha256 {found[:12]}…, registered was {sha256[:12]}…")
+            arrived.replace(kept)
+        except OSError as error:
+            raise MlflowUnavailable(f"the artifact {name} of run {run_id} could not be fetched: {error}") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,133 @@
+"""Answering with registered models: who asks, which version, the loaded network, the answer."""
+
+import os
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from registry.access import Actor
+from registry.models.answer import Answer
+from registry.models.registry import ModelRegistry
+from registry.models.types import ModelVersion
+from registry.runtime.loading import load
+from registry.runtime.vision_model import VisionModel
+from registry.settings import Settings
+from registry.vision.images import decode_image
+
+RESOLVE_SECONDS = 1.0  # how long a moved alias or a changed right may take to be seen
+_RESOLVED_MOST = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What a request may ask for; None means the card's default."""
+
+    confidence: float | None = None
+    iou: float | None = None
+    max_detections: int | None = None
+
+
+class Serving:
+    """The models loaded in this process, least recently used first out when memory runs short."""
+
+    def __init__(self, models: ModelRegistry, settings: Settings) -> None:
+        self._models = models
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._loading: dict[str, threading.Lock] = {}
+        self._loaded: OrderedDict[str, tuple[VisionModel, int]] = OrderedDict()
+        self._resolved: dict[tuple[str, str, int | None, str | None], tuple[float, ModelVersion]] = {}
+        self._threads = settings.inference_threads or os.cpu_count() or 1
+        self._answered = 0
+
+    @property
+    def answered(self) -> int:
+        """How many images this process has answered since it started."""
+        return self._answered
+
+    def predict(
+        self,
+        actor: Actor,
+        image: bytes | np.ndarray,
+        *,
+        model: str,
+        version: int | None = None,
+        alias: str | None = None,
+        thresholds: Thresholds = Thresholds(),
+    ) -> Answer:
+        """Answer about one image: encoded bytes, or a (height, width, 3) uint8 BGR array.
+
+        Raises InvalidImage, ImageTooLarge, NotFound in its forms, Forbidden, MlflowUnavailable.
+        """
+        started = time.perf_counter()
+        resolved = self.resolve(actor, model, version=version, alias=alias)
+        network = self.network(resolved)
+        waited = time.perf_counter()
+        image_bgr = decode_image(image, self._settings.image_max_pixels) if isinstance(image, bytes) else image
+        decoded = time.perf_counter()
+        prediction = network.predict(
+            image_bgr,
+            confidence=thresholds.confidence,
+            iou=thresholds.iou,
+            max_detections=thresholds.max_detections,
+        )
+        prediction.timing_ms["queue"] = (waited - started) * 1e3
+        prediction.timing_ms["decode"] = (decoded - waited) * 1e3
+        prediction.timing_ms["total"] = (time.perf_counter() - started) * 1e3
+        self._answered += 1
+        return Answer(resolved, prediction, image_bgr)
+
+    def resolve(
+        self, actor: Actor, model: str, *, version: int | None = None, alias: str | None = None
+    ) -> ModelVersion:
+        """`ModelRegistry.resolve`, remembered for RESOLVE_SECONDS for each actor."""
+        key, now = (actor.id, model, version, alias), time.monotonic()
+        known = self._resolved.get(key)
+        if known and known[0] > now:
+            return known[1]
+        resolved = self._models.resolve(actor, model, version=version, alias=alias)
+        if len(self._resolved) >= _RESOLVED_MOST:
+            self._resolved.clear()
+        self._resolved[key] = (now + RESOLVE_SECONDS, resolved)
+        return resolved
+
+    def network(self, version: ModelVersion) -> VisionModel:
+        """The loaded network of a version; callers that arrive together load it once."""
+        found = self._take(_key(version))
+        if found is not None:
+            return found
+        with self._lock:
+            loading = self._loading.setdefault(_key(version), threading.Lock())
+        with loading:
+            found = self._take(_key(version))
+            if found is None:
+                found = self._load(version)
+        return found
+
+    def _take(self, key: str) -> VisionModel | None:
+        with self._lock:
+            found = self._loaded.get(key)
+            if found is None:
+                return None
+            self._loaded.move_to_end(key)
+            return found[0]
+
+    def _load(self, version: ModelVersion) -> VisionModel:
+        files: dict[str, bytes | Path] = dict(self._models.files.fetch(version))
+        network = load(files, version.card, threads=self._threads)
+        network.warm_up()
+        with self._lock:
+            self._loaded[_key(version)] = (network, version.size_bytes)
+            budget = self._settings.model_cache_mb * 2**20
+            while len(self._loaded) > 1 and sum(size for _, size in self._loaded.values()) > budget:
+                self._loaded.popitem(last=False)
+            self._loading.pop(_key(version), None)
+        return network
+
+
+def _key(version: ModelVersion) -> str:
+    return f"{version.run_id}:{version.sha256}"  # the same bytes may be published twice, with different cards

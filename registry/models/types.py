@@ -1,0 +1,82 @@
+"""What the registry tells about a model and its versions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from registry.access import Target
+from registry.runtime.card import ModelCard
+from registry.settings import AccessLevel
+
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One version: its card, the files that are served and where they come from.
+
+    `files` maps a file's name to its sha256 (hex). `sha256` identifies the version: that of its only
+    file, or of the sorted list of names and hashes where it has several.
+    """
+
+    name: str
+    version: int
+    sha256: str
+    files: dict[str, str]
+    size_bytes: int
+    card: ModelCard
+    aliases: tuple[str, ...]
+    created_at: datetime
+    run_id: str
+    published_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """A registered model as a list shows it; `task` and `metrics` are those of its newest version."""
+
+    name: str
+    task: str
+    description: str
+    access_level: AccessLevel
+    owner_id: str
+    owner_name: str
+    granted_to: frozenset[str]
+    created_at: datetime
+    updated_at: datetime
+    latest_version: int
+    aliases: dict[str, int]
+
+    def target(self) -> Target:
+        """The model as the permission table sees it."""
+        return Target(f"model {self.name!r}", self.owner_id, self.access_level, self.granted_to)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model as the HTTP contract has it."""
+        return {
+            "id": self.name,
+            "name": self.name,
+            "task": self.task,
+            "description": self.description,
+            "access_level": self.access_level,
+            "owner": self.owner_name,
+            "created_at": self.created_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+            "latest_version": self.latest_version,
+            "aliases": self.aliases,
+        }
+
+
+def version_dict(version: ModelVersion) -> dict[str, Any]:
+    """A version as the HTTP contract has it, card included."""
+    return {
+        "version": version.version,
+        "sha256": version.sha256,
+        "files": version.files,
+        "size_bytes": version.size_bytes,
+        "aliases": list(version.aliases),
+        "created_at": version.created_at.isoformat(),
+        "run_id": version.run_id,
+        "published_by": version.published_by,
+        "card": version.card.model_dump(mode="json"),
+    }

@@ -1,0 +1,73 @@
+"""What an exporter wrote about a model into the metadata of its ONNX file."""
+
+import ast
+from dataclasses import dataclass
+
+import onnx
+
+_MAX_TEXT = 4_000_000
+_MAX_LABELS, _MAX_LABEL = 20_000, 120
+
+
+@dataclass(frozen=True, slots=True)
+class ExportMetadata:
+    """Ultralytics' metadata; empty where there is none. `suppressed`: suppression is part of the graph."""
+
+    task: str = ""
+    labels: tuple[str, ...] = ()
+    stride: int = 0
+    size_hw: tuple[int, int] | None = None
+    suppressed: bool = False
+
+    @property
+    def from_exporter(self) -> bool:
+        """Whether an exporter wrote its task and labels."""
+        return bool(self.task and self.labels)
+
+
+def read_metadata(model: onnx.ModelProto) -> ExportMetadata:
+    """Ultralytics' keys (`task`, `names`, `stride`, `imgsz`, `args`, `end2end`); what does not parse is absent."""
+    texts = {entry.key: entry.value for entry in model.metadata_props}
+    stride, size, arguments = (_literal(texts.get(key, "")) for key in ("stride", "imgsz", "args"))
+    return ExportMetadata(
+        task=texts.get("task", ""),
+        labels=_labels(_literal(texts.get("names", ""))),
+        stride=stride if isinstance(stride, int) and 1 <= stride <= 256 else 0,
+        size_hw=_size(size),
+        suppressed=(isinstance(arguments, dict) and arguments.get("nms") is True) or texts.get("end2end") == "True",
+    )
+
+
+def _literal(text: str) -> object:
+    """A Python literal (never an expression), None where the text is none."""
+    if not text or len(text) > _MAX_TEXT:
+        return None
+    try:
+        value: object = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return None
+    return value
+
+
+def _labels(value: object) -> tuple[str, ...]:
+    """Class names from {0: "cat", …} or ["cat", …]; an unnamed class becomes "class 3"."""
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict) or not value or not all(isinstance(key, int) and key >= 0 for key in value):
+        return ()
+    count = max(value) + 1
+    if count > _MAX_LABELS:
+        return ()
+    names = (str(value.get(index, "")).strip()[:_MAX_LABEL].strip() for index in range(count))
+    return tuple(name or f"class {index}" for index, name in enumerate(names))
+
+
+def _size(value: object) -> tuple[int, int] | None:
+    if isinstance(value, int):
+        value = (value, value)
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return None
+    height, width = value
+    if not (isinstance(height, int) and isinstance(width, int) and 1 <= height <= 8192 and 1 <= width <= 8192):
+        return None
+    return height, width

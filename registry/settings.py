@@ -1,0 +1,223 @@
+"""Typed settings: defaults, then `mlflow.yaml` and the home's settings file, then the environment.
+
+This is the only module that reads the environment. Everything else takes a `Settings`.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from registry.errors import HomeNotWritable, InvalidSetting
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+PREFIX = "NEXUSAI_"
+
+AccessLevel = Literal["public", "authenticated", "premium", "private"]
+
+
+class CatalogueEntry(BaseModel):
+    """One model of the starter catalogue in `mlflow.yaml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    source: str = Field(description="a folder below the project, `package:rapidocr`, or a URL")
+    access_level: AccessLevel = "authenticated"
+    description: str = ""
+    licence: str = ""
+    sha256: str = ""
+    card: dict[str, Any] = Field(default_factory=dict)
+    starter: bool = Field(False, description="registered by `nexusai up --demo`")
+
+
+class MlflowFile(BaseModel):
+    """The contents of `mlflow.yaml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tracking_uri: str = ""
+    registry_uri: str = ""
+    experiments: dict[str, str] = Field(default_factory=lambda: {"models": "nexusai-models"})
+    catalogue: tuple[CatalogueEntry, ...] = ()
+
+
+class Settings(BaseSettings):
+    """Every setting of the platform; the field descriptions are the documentation."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    home: Path = Field(Path(".nexusai"), description="folder of databases, artifacts, secrets, logs and recordings")
+    mlflow_file: Path = Field(
+        PROJECT_ROOT / "mlflow.yaml", description="file with MLflow URIs, experiments and the starter catalogue"
+    )
+    host: str = Field("127.0.0.1", description="address the app listens on; 0.0.0.0 for every interface")
+    port: int = Field(8501, ge=1, le=65535, description="port of the app, the only one a person opens")
+    mlflow_port: int = Field(0, ge=0, le=65535, description="loopback port of the MLflow server; 0 picks a free one")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="further host names the app answers to, beside loopback names and `host`"
+    )
+    database_url: str = Field("", description="SQLAlchemy URL of the records; empty is SQLite in the home")
+    storage_url: str = Field("", description="where files are kept: a folder or s3://bucket/prefix; empty is the home")
+    mlflow_tracking_uri: str = Field("", description="URL of an MLflow server to use instead of the platform's own")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    session_idle_minutes: int = Field(480, ge=5, le=43_200, description="minutes without a request that end a session")
+    session_max_hours: int = Field(168, ge=1, le=8_760, description="hours after sign-in that end a session")
+    secure_cookies: bool = Field(False, description="the app is reached over TLS: cookies become Secure and __Host-")
+    access_token_minutes: int = Field(15, ge=1, le=1_440, description="minutes an access token is valid")
+    refresh_token_days: int = Field(30, ge=1, le=365, description="days a refresh token is valid")
+    upload_max_mb: int = Field(512, ge=1, le=16_384, description="largest model upload in MiB")
+    image_max_mb: int = Field(32, ge=1, le=512, description="largest image upload in MiB")
+    image_max_pixels: int = Field(
+        50_000_000, ge=10_000, le=1_000_000_000, description="most pixels (width x height) of an image"
+    )
+    model_cache_mb: int = Field(2_048, ge=64, le=1_048_576, description="MiB of loaded models kept in one process")
+    inference_threads: int = Field(0, ge=0, le=256, description="threads of one inference; 0 is one per core")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order: arguments, environment, `.env`, then defaults (files are read in `load_settings`)."""
+        return init_settings, env_settings, dotenv_settings
+
+    @field_validator("home", "mlflow_file")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("mlflow_tracking_uri")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if value:
+            HttpUrl(value)
+        return value.rstrip("/")
+
+    @property
+    def records_url(self) -> str:
+        """SQLAlchemy URL of the records database."""
+        return self.database_url or f"sqlite:///{self.home / 'nexusai.db'}"
+
+    @property
+    def storage_root(self) -> str:
+        """Where stored files live: a folder or an s3:// URL."""
+        return self.storage_url or str(self.home / "storage")
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the processes' log files."""
+        return self.home / "logs"
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of lock files and of what running processes tell each other."""
+        return self.home / "run"
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Folder of generated secrets, readable by the owner alone."""
+        return self.home / "secrets"
+
+    def prepare_home(self) -> None:
+        """Create the home's folders. Raises HomeNotWritable."""
+        try:
+            for folder in (self.home, self.logs, self.run_dir, self.secrets_dir):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.secrets_dir.chmod(0o700)
+            probe = self.run_dir / f".probe-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise HomeNotWritable(f"the home {self.home} cannot be written: {error.strerror}") from error
+
+    def read_mlflow_file(self) -> MlflowFile:
+        """Parse `mlflow.yaml`; a missing file means no catalogue. Raises InvalidSetting."""
+        changed = self.mlflow_file.stat().st_mtime_ns if self.mlflow_file.is_file() else 0
+        return _parse_mlflow_file(self.mlflow_file, changed)
+
+    def sources(self) -> dict[str, str]:
+        """For each setting, where its value came from: `default`, `file` or `environment`."""
+        from_file = _read_yaml(self.home / "settings.yaml")
+        found = {}
+        for name in type(self).model_fields:
+            if f"{PREFIX}{name}".upper() in {key.upper() for key in os.environ}:
+                found[name] = "environment"
+            elif name in from_file:
+                found[name] = "file"
+            else:
+                found[name] = "default" if name not in self.model_fields_set else "environment"
+        return found
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings once. `overrides` (of the command line) win. Raises InvalidSetting naming the variable."""
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings(**given)
+        from_file = _read_yaml(settings.home / "settings.yaml")
+        unknown = set(from_file) - set(Settings.model_fields)
+        if unknown:
+            raise InvalidSetting(f"{settings.home / 'settings.yaml'}: unknown setting {sorted(unknown)[0]!r}")
+        below = {name: value for name, value in from_file.items() if name not in settings.model_fields_set}
+        return Settings(**(below | given)) if below else settings
+    except ValidationError as error:
+        raise _invalid(error, "the settings") from error
+
+
+def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
+    """The environment for a child process: ours, with these settings made explicit."""
+    own = {f"{PREFIX}{name}".upper(): _as_text(getattr(settings, name)) for name in settings.model_fields_set}
+    return {**os.environ, **own, **extra}
+
+
+def tests_must_run() -> bool:
+    """Whether a test that misses a tool fails instead of being skipped (NEXUSAI_REQUIRE_ALL=1)."""
+    return os.environ.get(f"{PREFIX}REQUIRE_ALL", "") == "1"
+
+
+def guard_opencv() -> None:
+    """Set OpenCV's own pixel guard; it only counts before cv2 is first imported."""
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**30))
+
+
+@lru_cache(maxsize=4)
+def _parse_mlflow_file(path: Path, _changed_ns: int) -> MlflowFile:
+    try:
+        return MlflowFile.model_validate(_read_yaml(path))
+    except ValidationError as error:
+        raise _invalid(error, str(path)) from error
+
+
+def _as_text(value: Any) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, yaml.YAMLError) as error:
+        raise InvalidSetting(f"{path} is not readable YAML: {error}") from error
+    if content is not None and not isinstance(content, dict):
+        raise InvalidSetting(f"{path}: expected a mapping of settings, got {type(content).__name__}")
+    return content or {}
+
+
+def _invalid(error: ValidationError, where: str) -> InvalidSetting:
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    return InvalidSetting(f"{where}: {name}: {first['msg']}, got {first['input']!r:.200}", details={"setting": name})

@@ -1,0 +1,1 @@
+"""Vision: encoded bytes to pixels to network input, and boxes back to source pixels."""

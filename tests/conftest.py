@@ -1,0 +1,120 @@
+"""What every test may ask for: a home, a fresh database on SQLite and PostgreSQL, an MLflow server."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from registry.access import Actor
+from registry.models import ModelRegistry, Serving
+from registry.records import Database, Role, open_database
+from registry.settings import Settings, guard_opencv, load_settings
+from registry.testing.platform import running_mlflow
+from registry.testing.requirements import require_port
+
+guard_opencv()
+
+POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    made = load_settings(home=tmp_path / "home")
+    made.prepare_home()
+    return made
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file made by the real migrations; each test gets a copy."""
+    path = tmp_path_factory.mktemp("template") / "records.db"
+    database = open_database(f"sqlite:///{path}")
+    database.upgrade()
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template() -> Iterator[str]:
+    """A PostgreSQL database made by the real migrations; each test gets a copy."""
+    require_port("127.0.0.1", 5432, "PostgreSQL")
+    name = f"nexusai_template_{uuid.uuid4().hex[:8]}"
+    _postgres(f"CREATE DATABASE {name}")
+    database = open_database(f"{POSTGRES}/{name}")
+    database.upgrade()
+    database.close()
+    yield name
+    _postgres(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite(sqlite_template: Path, settings: Settings) -> Iterator[Database]:
+    (settings.home / "nexusai.db").write_bytes(sqlite_template.read_bytes())
+    database = open_database(settings.records_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A fresh, migrated database: the test runs once on each kind."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite")
+        return
+    template = request.getfixturevalue("postgres_template")
+    name = f"nexusai_test_{uuid.uuid4().hex[:12]}"
+    _postgres(f"CREATE DATABASE {name} TEMPLATE {template}")
+    database = open_database(f"{POSTGRES}/{name}")
+    yield database
+    database.close()
+    _postgres(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def mlflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a home whose MLflow server runs for the whole session; use names of your own in it."""
+    made = load_settings(home=tmp_path_factory.mktemp("mlflow") / "home")
+    with running_mlflow(made):
+        yield made
+
+
+@pytest.fixture
+def models(mlflow_home: Settings, sqlite: Database) -> ModelRegistry:
+    return ModelRegistry(mlflow_home, sqlite)
+
+
+@pytest.fixture
+def serving(models: ModelRegistry) -> Serving:
+    return Serving(models, models.settings)
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name nobody else uses on the shared MLflow server."""
+    return f"m-{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def admin() -> Actor:
+    return Actor("a" * 32, "ada", Role.ADMIN)
+
+
+@pytest.fixture
+def engineer() -> Actor:
+    return Actor("e" * 32, "eve", Role.ENGINEER)
+
+
+@pytest.fixture
+def user() -> Actor:
+    return Actor("f" * 32, "fay", Role.USER)
+
+
+def _postgres(statement: str) -> None:
+    engine = create_engine(f"{POSTGRES}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
