@@ -23,7 +23,8 @@ def main(python: str) -> None:
         marker = f" ; {LINUX_X86}" if CUDA_ONLY.match(line) else ""
         sys.stdout.write(line + marker + "\n")
         if line.startswith("onnxruntime-gpu=="):
-            sys.stdout.write(f"onnxruntime=={line.split('==')[1]} ; sys_platform != 'linux' or platform_machine != 'x86_64'\n")
+            elsewhere = "sys_platform != 'linux' or platform_machine != 'x86_64'"
+            sys.stdout.write(f"onnxruntime=={line.split('==')[1]} ; {elsewhere}\n")
 
 
 if __name__ == "__main__":

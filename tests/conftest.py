@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -11,7 +12,7 @@ from registry.access import Actor
 from registry.models import ModelRegistry, Serving
 from registry.records import Database, Role, open_database
 from registry.settings import Settings, guard_opencv, load_settings
-from registry.testing.platform import running_mlflow
+from registry.testing.platform import Running, running_mlflow, running_platform
 from registry.testing.requirements import require_port
 
 guard_opencv()
@@ -80,6 +81,29 @@ def mlflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     made = load_settings(home=tmp_path_factory.mktemp("mlflow") / "home")
     with running_mlflow(made):
         yield made
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The whole platform with its starters in real processes, for the session; use names of your own in it."""
+    with running_platform(tmp_path_factory.mktemp("platform") / "home", demo=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def anonymous(platform: Running) -> Iterator[httpx.Client]:
+    """An HTTP client nobody signed in with."""
+    with httpx.Client(base_url=platform.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def api(platform: Running, anonymous: httpx.Client) -> Iterator[httpx.Client]:
+    """An HTTP client with the administrator's access token."""
+    given = {"username": platform.username, "password": platform.password}
+    token = anonymous.post("/api/v1/auth/login", json=given).raise_for_status().json()["access_token"]
+    with httpx.Client(base_url=platform.url, timeout=60, headers={"Authorization": f"Bearer {token}"}) as client:
+        yield client
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ class PredictAnswer(BaseModel):
 
 @router.post("/predict", responses={200: {"model": PredictAnswer}})
 async def predict(  # noqa: PLR0913 - the fields of the form
+    *,
     rooms: Rooms,
     caller: Caller,
     file: Annotated[UploadFile, File(description="a JPEG, PNG, WebP, BMP or TIFF image")],

@@ -83,10 +83,12 @@ def _health() -> None:
 
 
 def _quick_links(actor: Actor) -> None:
+    pages = st.session_state["pages"]
     with card("links"):
         st.subheader("Quick links", anchor=False)
-        st.page_link(st.session_state["pages"]["inference"], label="Run inference", icon=":material/frame_inspect:")
-        st.page_link(st.session_state["pages"]["models"], label="Browse models", icon=":material/deployed_code:")
-        st.link_button("API reference", "/api/v1/docs", icon=":material/api:", type="tertiary")
-        if allowed(actor, Action.OPEN_MLFLOW):
-            st.link_button("MLflow experiments", "/mlflow/", icon=":material/science:", type="tertiary")
+        with st.container(gap=None):
+            st.page_link(pages["inference"], label="Run inference", icon=":material/frame_inspect:")
+            st.page_link(pages["models"], label="Browse models", icon=":material/deployed_code:")
+            st.link_button("API reference", "/api/v1/docs", icon=":material/api:", type="tertiary")
+            if allowed(actor, Action.OPEN_MLFLOW):
+                st.link_button("MLflow experiments", "/mlflow/", icon=":material/science:", type="tertiary")

@@ -48,7 +48,7 @@ def model_row(model: ModelSummary, page: str) -> None:
             st.markdown(f":gray[{text}]")
             st.caption(f"{_standing(model)} · {plain(model.owner_name)} · updated {ago(model.updated_at)}")
         with right, st.container(horizontal=True, horizontal_alignment="right"):
-            if st.button("Open", key=f"{page}.open.{model.name}"):
+            if st.button("Details", key=f"{page}.open.{model.name}"):
                 open_model(model.name)
             if st.button("Try it", key=f"{page}.try.{model.name}", type="primary", icon=":material/play_arrow:"):
                 try_model(model.name)

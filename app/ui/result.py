@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from app.ui import theme
 from app.ui.frame import card
 from app.ui.text import many, plain
 from registry.models.answer import Answer
@@ -101,7 +102,7 @@ def _timing(answer: Answer) -> None:
         x=alt.X("ms:Q", title=None, axis=None, scale=alt.Scale(domainMax=max(frame["ms"].max() * 1.25, 1))),
         tooltip=[alt.Tooltip("stage:N", title="Stage"), alt.Tooltip("ms:Q", title="ms")],
     )
-    values = base.mark_text(align="left", dx=5).encode(x="ms:Q", text=alt.Text("ms:Q", format=".1f"))
+    values = base.mark_text(align="left", dx=5, color=theme.ink()).encode(x="ms:Q", text=alt.Text("ms:Q", format=".1f"))
     with card("result_timing"):
         st.subheader("Time in milliseconds", anchor=False)
         st.altair_chart((bars + values).properties(height=150, background="transparent"), width="stretch")

@@ -62,7 +62,7 @@ class _Login(Authenticate):  # type: ignore[misc]
 def draw() -> None:
     """The sign-in page, or the setup page while there is no administrator."""
     with st.container(key="sign_in_column"):
-        st.image(theme.wordmark(_ink()), width=150)
+        st.image(theme.wordmark(theme.ink()), width=150)
         st.markdown(":gray[Vision models, from the notebook to the live camera.]")
         if _CODE in st.session_state:
             exchange(st.session_state[_CODE])
@@ -84,10 +84,6 @@ def _take_token_from_address() -> None:
     if given is not None:
         st.session_state["sign_in.token"] = given[:64]
         del st.query_params["setup"]
-
-
-def _ink() -> str:
-    return "#f4f6ff" if theme.is_dark() else "#171c2f"
 
 
 def _login(accounts: Accounts) -> None:

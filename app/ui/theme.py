@@ -65,6 +65,7 @@ _SHEET = """
 [data-testid="stSidebarHeader"] { padding-top: 1rem; padding-bottom: .25rem; height: auto; }
 [data-testid="stSidebarNavSeparator"] { display: none; }
 [data-testid="stSidebarNavLink"] { border-radius: .55rem; padding-block: .4rem; }
+.st-key-card_links a { justify-content: flex-start; padding: .25rem .55rem; min-height: 2.1rem; }
 .st-key-empty_state { text-align: center; padding: 2.5rem 1rem; }
 .st-key-empty_state [data-testid="stMarkdownContainer"] p { margin-inline: auto; max-width: 46ch; }
 .st-key-sign_in_column { max-width: 420px; margin: 6vh auto 0; }
@@ -92,6 +93,11 @@ _DARK = {"RAISED": "#131a2e", "LINE": "#29324e", "ACCENT": "#5f7bff", "SHADE": "
 def is_dark() -> bool:
     """Whether the browser shows the dark theme."""
     return st.context.theme.type == "dark"
+
+
+def ink() -> str:
+    """The text colour of the theme in use, for pictures and charts."""
+    return "#e4e8f5" if is_dark() else "#171c2f"
 
 
 def apply() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ def build_network() -> "nn.Module":
     from torch import nn
 
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(_CHANNELS, _CHANNELS[1:], strict=False):
+    for inputs, outputs in pairwise(_CHANNELS):
         layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
         layers += [nn.MaxPool2d(2)]
     return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(_CHANNELS[-1] * 16, len(LABELS)))
@@ -78,7 +79,7 @@ def load_weights(path: Path) -> "nn.Module":
 def _batches(
     digits: Digits, size: int, rng: np.random.Generator
 ) -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
-    pixels = varied_glyphs(digits, rng)[:, None].astype(np.float32) / 255
+    pixels = (varied_glyphs(digits, rng)[:, None] / 255).astype(np.float32)
     order = rng.permutation(len(digits))
     for start in range(0, len(order), size):
         rows = order[start : start + size]

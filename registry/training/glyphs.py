@@ -38,7 +38,7 @@ def _vary(image_gray: UInt8, rng: np.random.Generator) -> UInt8:
     ink = cv2.warpAffine(image_gray.astype(np.float32) / 255, matrix, (SIDE_PX, SIDE_PX), flags=cv2.INTER_CUBIC)
     ground, pen = _two_greys(rng) if rng.random() < 0.5 else (0.0, 255.0)
     drawn = ground + np.clip(ink, 0, 1) * (pen - ground) + rng.normal(0, rng.uniform(0, 8), ink.shape)
-    return np.clip(drawn, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(drawn, 0, 255), np.uint8)
 
 
 def _two_greys(rng: np.random.Generator) -> tuple[float, float]:

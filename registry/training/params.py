@@ -44,7 +44,7 @@ class DetectorParams(_Frozen):
     final_learning_rate_fraction: Fraction = 0.01
     weight_decay: float = Field(0.0005, ge=0)
     warmup_epochs: float = Field(1.0, ge=0)
-    threads: int = Field(2, ge=1)
+    threads: int = Field(1, ge=1, description="rounding, so the result, depends on it; one shares a busy machine best")
 
 
 class ClassifierParams(_Frozen):
@@ -54,7 +54,7 @@ class ClassifierParams(_Frozen):
     batch: int = Field(64, ge=1)
     learning_rate: float = Field(0.003, gt=0)
     weight_decay: float = Field(0.0005, ge=0)
-    threads: int = Field(2, ge=1)
+    threads: int = Field(1, ge=1, description="rounding, so the result, depends on it; one shares a busy machine best")
 
 
 class ExportParams(_Frozen):

@@ -1,6 +1,6 @@
 """Sample pictures to try a detector on, composed from held-out digits."""
 
-from collections.abc import Iterator
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +8,10 @@ import cv2
 
 from registry.training.digits import Digits
 from registry.training.params import SceneParams
-from registry.training.scenes import Scene, SceneComposer
+from registry.training.scenes import SceneComposer
 
 _JPEG_QUALITY = 85
+_SEED = 2026
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,13 @@ SAMPLES = (
 )
 
 
-def compose_samples(digits: Digits, seed: int) -> Iterator[tuple[str, Scene]]:
-    """Every sample with its name."""
-    for sample in SAMPLES:
-        composer = SceneComposer.over(digits, sample.params)
-        yield sample.name, composer.compose(seed + sample.number, sample.number, sample.background)
-
-
-def write_sample(folder: Path, name: str, scene: Scene) -> Path:
-    """Write one picture as JPEG and return its path."""
+def write_samples(folder: Path, digits: Digits) -> None:
+    """Write every sample as JPEG, and to `truth.json` the box (x1, y1, x2, y2 in pixels) and label of each digit."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.jpg"
-    cv2.imwrite(str(path), scene.image_rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return path
+    truth = {}
+    for sample in SAMPLES:
+        scene = SceneComposer.over(digits, sample.params).compose(_SEED, sample.number, sample.background)
+        name = f"{sample.name}.jpg"
+        cv2.imwrite(str(folder / name), scene.image_rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        truth[name] = {"boxes": scene.boxes_xyxy.astype(int).tolist(), "labels": scene.labels.tolist()}
+    (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="ascii")

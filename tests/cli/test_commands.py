@@ -1,0 +1,205 @@
+"""`nexusai` as a person runs it."""
+
+import json
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from app.supervisor import REFUSED
+from registry.records import open_database
+from registry.settings import Settings, child_environment, load_settings
+from registry.testing.platform import PASSWORD, Running, free_port, nexusai, running_platform
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def _run(settings: Settings, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        nexusai(*arguments),
+        input=stdin,
+        env=child_environment(settings, COLUMNS="200"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def _refused(done: subprocess.CompletedProcess[str], status: int, code: str) -> str:
+    assert done.returncode == status, done.stderr
+    error = json.loads(done.stderr.strip().splitlines()[-1])["error"]
+    assert error["code"] == code
+    assert error["hint"]
+    return str(error["message"])
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+
+
+def test_help_names_every_command(settings: Settings) -> None:
+    said = _run(settings, "--help").stdout
+    for command in ("up", "app", "mlflow", "predict", "models", "admin", "db", "settings", "doctor", "notebook"):
+        assert command in said
+
+
+def test_settings_tell_value_and_source(settings: Settings) -> None:
+    rows = {row["name"]: row for row in json.loads(_run(settings, "settings", "--json").stdout)}
+    assert rows["home"]["source"] == "environment"
+    assert rows["port"]["value"] == "8501"
+
+
+def test_settings_never_show_a_database_password(settings: Settings) -> None:
+    secret = settings.model_copy(update={"database_url": "postgresql://me:hush-hush@h/d"})
+    environment = child_environment(secret, NEXUSAI_DATABASE_URL=secret.database_url)
+    done = subprocess.run(nexusai("settings", "--json"), env=environment, capture_output=True, text=True, check=True)
+    assert "hush-hush" not in done.stdout
+
+
+def test_doctor_tells_what_this_machine_can_run(settings: Settings) -> None:
+    found = {row["what"]: row for row in json.loads(_run(settings, "doctor", "--json").stdout)}
+    assert found["ONNX Runtime"]["state"] == "ok"
+    assert found["home"]["state"] == "ok"
+    assert found["CUDA"]["state"] == "ok" or found["CUDA"]["hint"]
+    assert "ONNX Runtime" in _run(settings, "doctor").stdout
+
+
+def test_the_database_is_upgraded_and_checked(settings: Settings) -> None:
+    assert _run(settings, "db", "check").returncode == 1
+    assert _run(settings, "db", "upgrade").returncode == 0
+    assert _run(settings, "db", "check").returncode == 0
+
+
+def test_an_administrator_is_made_from_the_command_line(settings: Settings) -> None:
+    create = ("admin", "create", "--username", "ada", "--password-stdin")
+    assert "ada" in _run(settings, *create, stdin=PASSWORD + "\n").stdout
+    _refused(_run(settings, *create, stdin=PASSWORD + "\n"), 1, "name_taken")
+    done = _run(settings, "admin", "create", "--username", "eve", "--password-stdin", stdin="short\n")
+    assert "short" not in done.stdout + done.stderr.replace("shorter", "")
+
+
+def test_commands_that_need_the_platform_say_so(settings: Settings, tmp_path: Path) -> None:
+    _refused(_run(settings, "models", "list"), 1, "mlflow_unavailable")
+    image = tmp_path / "x.png"
+    image.write_bytes(b"")
+    _refused(_run(settings, "predict", str(image), "--model", "m"), 1, "mlflow_unavailable")
+    _refused(_run(settings, "predict", str(tmp_path / "none.png"), "--model", "m"), 1, "image_unreadable")
+
+
+def test_a_port_that_is_taken_is_told(settings: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for command in ("up", "app"):
+            assert port in _refused(_run(settings, command, "--port", port), REFUSED, "port_taken")
+
+
+def test_a_home_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    broken = load_settings(home=tmp_path / "file" / "home")
+    assert "file" in _refused(_run(broken, "up"), REFUSED, "home_not_writable")
+
+
+def test_a_wrong_setting_is_told(settings: Settings) -> None:
+    environment = child_environment(settings, NEXUSAI_PORT="many")
+    done = subprocess.run(nexusai("up"), env=environment, capture_output=True, text=True, check=False)
+    assert "port" in _refused(done, 1, "setting_invalid")
+
+
+def test_a_database_newer_than_the_code_stops_the_start(settings: Settings) -> None:
+    _run(settings, "db", "upgrade")
+    database = open_database(settings.records_url)
+    with database.write() as session:
+        session.connection().execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    done = _run(settings, "up", "--port", str(free_port()))
+    assert "9999" in _refused(done, REFUSED, "process_failed")
+
+
+def test_a_second_up_on_the_same_home_is_refused(platform: Running) -> None:
+    done = _run(platform.settings, "up", "--port", str(free_port()))
+    message = _refused(done, REFUSED, "already_running")
+    assert str(platform.settings.home) in message
+    assert str(platform.process.pid) in message
+
+
+def test_models_are_listed_and_an_image_is_read(platform: Running, tmp_path: Path) -> None:
+    names = {model["name"] for model in json.loads(_run(platform.settings, "models", "list", "--json").stdout)}
+    assert {"digit-detector", "digit-classifier", "text-reader"} <= names
+    assert "text-reader" in _run(platform.settings, "models", "list").stdout
+    sample = next((Path(__file__).parents[2] / "data" / "samples").glob("digits*"))
+    drawn = tmp_path / "drawn.jpg"
+    done = _run(platform.settings, "predict", str(sample), "--model", "digit-detector", "--json", "--save", str(drawn))
+    assert json.loads(done.stdout)["detections"]
+    assert drawn.read_bytes()[:3] == b"\xff\xd8\xff"
+    _refused(_run(platform.settings, "predict", str(sample), "--model", "none"), 1, "model_not_found")
+
+
+def test_up_as_new_prints_the_way_in_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    with running_platform(tmp_path / "home", administrator=False) as running:
+        said = _until(running, "Sign in")
+        assert running.url in said
+        token = _run(running.settings, "admin", "setup-token").stdout.strip()
+        assert f"/?setup={token}" in said
+        tree = _tree(running.process.pid)
+        assert len(tree) >= 3
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(30) == 0
+        assert not [process for process in tree if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+        assert not (running.settings.run_dir / "mlflow.json").exists()
+
+
+def test_a_process_that_dies_is_started_again_and_the_others_go_on(tmp_path: Path) -> None:
+    with running_platform(tmp_path / "home") as running:
+        _until(running, "Sign in")
+        app, mlflow = (_child(running, "app.cli.main"), _child(running, "mlflow.server"))
+        mlflow.kill()
+        _until(running, "mlflow ended with status -9")
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not _ready(running):
+            time.sleep(0.2)
+        assert _ready(running)
+        assert app.is_running()
+        assert _child(running, "mlflow.server").pid != mlflow.pid
+
+
+def test_killing_the_supervisor_takes_its_processes_along(tmp_path: Path) -> None:
+    with running_platform(tmp_path / "home") as running:
+        tree = _tree(running.process.pid)[1:]
+        running.process.kill()
+        running.process.wait(10)
+        gone, alive = psutil.wait_procs(tree, timeout=15)
+        assert gone
+        assert not alive
+
+
+def _child(running: Running, word: str) -> psutil.Process:
+    children = psutil.Process(running.process.pid).children(recursive=True)
+    return next(each for each in children if any(word in part for part in each.cmdline()))
+
+
+def _ready(running: Running) -> bool:
+    import httpx
+
+    try:
+        return httpx.get(f"{running.url}/health/ready", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _until(running: Running, words: str) -> str:
+    log, deadline = running.settings.logs / "up.log", time.monotonic() + 60
+    while time.monotonic() < deadline:
+        said = log.read_text("utf-8")
+        if words in said:
+            return said
+        time.sleep(0.1)
+    pytest.fail(f"{words!r} was not said: {said}")
