@@ -19,8 +19,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(EXTRAS)" || { echo "PROFILE must be full or serve, not $(PROFILE)"; exit 2; }
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name it with make PYTHON=/path/to/python3.11"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[$(EXTRAS)]"
+	@echo "Installing the $(PROFILE) profile into $(VENV): a few minutes the first time …"
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[$(EXTRAS)]"
 	@rm -f $(VENV)/.profile-* && touch $@
 
 setup: $(STAMP) ## install into .venv from requirements.lock (PROFILE=serve: without torch and the training tools)

@@ -125,7 +125,7 @@ def evaluate() -> None:
 def publish() -> None:
     """Register the starter models on the platform's MLflow server; those that have not changed stay as they are."""
     from registry.access.actor import local_actor
-    from registry.models import ModelRegistry
+    from registry.models.registry import ModelRegistry
     from registry.models.starters import publish_starters
     from registry.records import open_database
     from registry.settings import load_settings

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from registry.models import Answer, ModelRegistry, ModelVersion, Serving
+    from registry.models.answer import Answer
+    from registry.models.registry import ModelRegistry
+    from registry.models.serving import Serving
+    from registry.models.types import ModelVersion
     from registry.runtime.card import ModelCard
 
 __all__ = ["Model", "load", "models", "publish", "samples"]
@@ -145,7 +148,8 @@ def _exported(network: Any, card: ModelCard) -> bytes:
 
 @cache
 def _rooms() -> tuple[ModelRegistry, Serving]:
-    from registry.models import ModelRegistry, Serving
+    from registry.models.registry import ModelRegistry
+    from registry.models.serving import Serving
     from registry.records import open_database
     from registry.settings import guard_opencv, load_settings
 

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from registry.access import Actor
-from registry.models import ModelRegistry, Serving
+from registry.models.registry import ModelRegistry
+from registry.models.serving import Serving
 from registry.records import Database, Role, open_database
 from registry.settings import Settings, guard_opencv, load_settings
 from registry.testing.platform import Running, running_mlflow, running_platform

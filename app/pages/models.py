@@ -7,8 +7,9 @@ from app.ui.frame import page_header
 from app.ui.model_row import TASKS, model_row
 from app.ui.pager import first_page, page_number, pager
 from app.ui.session import platform, required
-from app.ui.states import empty_state
+from app.ui.states import empty_state, error_box
 from registry.access import Action, Actor, allowed
+from registry.errors import NotFound
 
 _SIZE = 10
 
@@ -18,7 +19,11 @@ def draw() -> None:
     actor = required()
     name = st.query_params.get("model")
     if name:
-        model_detail.draw(actor, name)
+        try:
+            model_detail.draw(actor, name)
+        except NotFound as error:
+            error_box(error)
+            model_detail.way_back()
         return
     actions = page_header("Models", "Everything that is registered here and that you may use.")
     if allowed(actor, Action.PUBLISH_MODEL):

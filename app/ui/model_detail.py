@@ -38,10 +38,15 @@ def draw(actor: Actor, name: str) -> None:
         _labels(shown.card)
 
 
-def _header(actor: Actor, model: ModelSummary) -> None:
+def way_back() -> None:
+    """The button that leads from one model to all of them."""
     if st.button("All models", key="model.back", icon=":material/arrow_back:", type="tertiary"):
         st.query_params.clear()
         st.rerun()
+
+
+def _header(actor: Actor, model: ModelSummary) -> None:
+    way_back()
     actions = page_header(plain(model.name), plain(model.description, longest=240) or "No description")
     if allowed(actor, Action.OPEN_MLFLOW):
         actions.link_button("Open in MLflow", f"/mlflow/#/models/{model.name}", icon=":material/open_in_new:")

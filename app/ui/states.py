@@ -10,7 +10,7 @@ def error_box(error: RegistryError) -> None:
     """What went wrong and what to do about it."""
     lines = [f"**{plain(_sentence(error.message))}**"]
     if error.hint:
-        lines.append(plain(error.hint))
+        lines.append(_with_code(error.hint))
     icon = ":material/hourglass_top:" if isinstance(error, TooManyAttempts) else ":material/error:"
     show = st.warning if error.status in {429, 503} else st.error
     show("  \n".join(lines), icon=icon)
@@ -22,6 +22,12 @@ def empty_state(icon: str, title: str, text: str) -> None:
         st.markdown(f"## :gray[:material/{icon}:]", text_alignment="center")
         st.markdown(f"**{plain(title)}**", text_alignment="center")
         st.markdown(f":gray[{plain(text)}]", text_alignment="center")
+
+
+def _with_code(text: str) -> str:
+    """Text whose `commands` are set as code."""
+    parts = text.split("`")
+    return " ".join(f"`{part}`" if index % 2 else plain(part) for index, part in enumerate(parts) if part.strip())
 
 
 def _sentence(message: str) -> str:

@@ -39,25 +39,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def nexusai(*arguments: str) -> list[str]:
-    """The command line of `nexusai` with this interpreter."""
-    return [sys.executable, "-m", "app.cli.main", *arguments]
+def nexusai(*arguments: str, python: str = sys.executable) -> list[str]:
+    """The command line of `nexusai` with this interpreter, or with another environment's."""
+    return [python, "-m", "app.cli.main", *arguments]
 
 
 @contextmanager
-def running_platform(home: Path, *, demo: bool = False, administrator: bool = True) -> Iterator[Running]:
+def running_platform(
+    home: Path, *, demo: bool = False, administrator: bool = True, python: str = sys.executable
+) -> Iterator[Running]:
     """The whole platform, as `nexusai up` starts it, until the block ends. Raises ProcessFailed.
 
-    Without `administrator` it is as new: `nexusai admin setup-token` tells the way in.
+    Without `administrator` it is as new: `nexusai admin setup-token` tells the way in. `python` may be that of
+    another environment.
     """
     settings = load_settings(home=home, port=free_port(), host="127.0.0.1")
     settings.prepare_home()
     environment = child_environment(settings)
     if administrator:
-        create = nexusai("admin", "create", "--username", ADMIN, "--password-stdin")
+        create = nexusai("admin", "create", "--username", ADMIN, "--password-stdin", python=python)
         subprocess.run(create, input=PASSWORD.encode(), env=environment, check=True, cwd=PROJECT_ROOT)  # noqa: S603
     log = settings.logs / "up.log"
-    process = _start(nexusai("up", *(["--demo"] if demo else [])), environment, log)
+    process = _start(nexusai("up", *(["--demo"] if demo else []), python=python), environment, log)
     try:
         _wait(process, f"http://127.0.0.1:{settings.port}/health/ready", log)
         if demo:

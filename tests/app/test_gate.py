@@ -12,12 +12,15 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from websockets.sync.client import connect
 
 from app.gate import Gate
+from app.gate_sockets import Activity, Sockets
+from app.gate_visit import Identity
 from app.signing_in import SigningIn
+from registry.access.actor import of_user
 from registry.records import Role, User, WebSession, utc_now
 
 if TYPE_CHECKING:
@@ -302,3 +305,20 @@ def test_a_websocket_of_nobody_stays_open(walled: Walled) -> None:
         socket.recv(timeout=10)
         socket.send("x")
         assert socket.recv(timeout=10) == "x"
+
+
+def test_an_open_page_does_not_keep_an_idle_session_alive(people: "People", serve: Serve) -> None:
+    bob = people.user("bob", Role.USER)
+    value = people.session(bob)
+    identity = Identity(of_user(bob, "session"), value)
+    sockets = Sockets(Starlette(routes=[WebSocketRoute("/", _socket)]), people.sessions, Activity(idle_s=1.0))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await sockets.run(scope, receive, send, identity)
+
+    with serve(app) as host, connect(f"ws://{host}/", proxy=None) as socket:
+        socket.recv(timeout=10)
+        with pytest.raises(websockets.ConnectionClosed):
+            socket.recv(timeout=10)
+    assert people.sessions.resolve(value) is None

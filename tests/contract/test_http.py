@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from registry.access.tokens import ALGORITHM, AUDIENCE
-from registry.models import ModelRegistry
 from registry.models.intake import take_in
+from registry.models.registry import ModelRegistry
 from registry.records import open_database, utc_now
 from registry.testing.onnx_models import BLOB_CARD, COLOUR_CARD, blob_detector, colour_classifier
 from registry.testing.platform import Running

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import cv2
 
 from registry.access.actor import local_actor
-from registry.models import ModelRegistry
 from registry.models.intake import take_in
+from registry.models.registry import ModelRegistry
 from registry.records import open_database
 from registry.settings import PROJECT_ROOT
 from registry.testing.platform import Running, running_platform

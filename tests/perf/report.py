@@ -18,7 +18,7 @@ _PACKAGES = ("mlflow", "onnxruntime-gpu", "onnxruntime", "opencv-python", "strea
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One bench. `ratio` is ours over the baseline; it holds when it stays at or below `bound`, and every limit holds."""
+    """One bench. `ratio` is ours over the baseline; it is kept when at or below `bound`, and so is every limit."""
 
     name: str
     figures: Mapping[str, Any]

@@ -26,9 +26,11 @@ from registry.errors import (
     UploadTooLarge,
     VersionNotFound,
 )
-from registry.models import CHAMPION, ModelRegistry, Serving
 from registry.models.intake import take_in
 from registry.models.publish import Draft
+from registry.models.registry import ModelRegistry
+from registry.models.serving import Serving
+from registry.models.types import CHAMPION
 from registry.records import AuditEntry, Database
 from registry.runtime.card import ModelCard
 from registry.settings import Settings
