@@ -24,10 +24,3 @@ def require_free(host: str, port: int) -> None:
             if error.errno == errno.EACCES:
                 raise PortTaken(f"port {port} may only be used by root", hint="Choose a port above 1023.") from error
             raise PortTaken(f"port {port} on {host} is taken: {error.strerror}") from error
-
-
-def free_port() -> int:
-    """A loopback port that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

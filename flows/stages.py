@@ -13,12 +13,14 @@ import typer
 from registry.runtime.card import ModelCard
 from registry.runtime.loading import MODEL_FILE, load
 from registry.runtime.vision_model import VisionModel
-from registry.training import classifier, classifier_export, detector, detector_export, evaluation, starter_cards
+from registry.training import classifier, detector, detector_export, evaluation, starter_cards
 from registry.training.digits import LABELS, DigitSplit, load_digits, split_digits
+from registry.training.glyphs import SIDE_PX
 from registry.training.params import TrainingParams
 from registry.training.samples import write_samples
 from registry.training.scene_folder import read_scenes, write_scenes
 from registry.training.scenes import SceneComposer
+from registry.training.torch_export import to_onnx
 from registry.training.versions import dataset_version
 
 WORK = Path("data/work")
@@ -92,10 +94,9 @@ def export() -> None:
         opset=params.export.opset,
     )
     network = classifier.load_weights(WORK / "classifier/model.safetensors")
-    parity = {
-        "detector": detector_export.export_detector(job),
-        "classifier": classifier_export.export_classifier(network, CLASSIFIER / MODEL_FILE, params.export.opset),
-    }
+    model_bytes, difference = to_onnx(network, (1, SIDE_PX, SIDE_PX), params.export.opset)
+    (CLASSIFIER / MODEL_FILE).write_bytes(model_bytes)
+    parity = {"detector": detector_export.export_detector(job), "classifier": difference}
     _write_json(WORK / "parity.json", parity)
 
 
@@ -123,8 +124,9 @@ def evaluate() -> None:
 
 @stages.command()
 def publish() -> None:
-    """Register the starter models on the platform's MLflow server; those that have not changed stay as they are."""
+    """Register the starter models with the running platform, or in its home; unchanged ones stay as they are."""
     from registry.access.actor import local_actor
+    from registry.models.process import mlflow_at_hand
     from registry.models.registry import ModelRegistry
     from registry.models.starters import publish_starters
     from registry.records import open_database
@@ -133,8 +135,10 @@ def publish() -> None:
     settings = load_settings()
     settings.prepare_home()
     database = open_database(settings.records_url)
-    for made in publish_starters(ModelRegistry(settings, database), local_actor()):
-        sys.stderr.write(f"registered {made.name} version {made.version}\n")
+    database.upgrade()
+    with mlflow_at_hand(settings):
+        for made in publish_starters(ModelRegistry(settings, database), local_actor()):
+            sys.stderr.write(f"registered {made.name} version {made.version}\n")
     database.close()
 
 

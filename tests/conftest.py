@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from registry.access import Actor
+from registry.models.process import running_mlflow
 from registry.models.registry import ModelRegistry
 from registry.models.serving import Serving
 from registry.records import Database, Role, open_database
 from registry.settings import Settings, guard_opencv, load_settings
-from registry.testing.platform import Running, running_mlflow, running_platform
+from registry.testing.platform import Running, running_platform
 from registry.testing.requirements import require_port
 
 guard_opencv()

@@ -10,9 +10,10 @@ import typer
 
 from app import processes
 from app.cli.say import line
-from app.ports import free_port, require_free
+from app.ports import require_free
 from app.supervisor import HomeLock, Supervisor
 from registry.errors import MissingExtra
+from registry.models.process import free_port
 from registry.models.server import announce, withdraw
 from registry.settings import PROJECT_ROOT, Settings, child_environment, load_settings
 

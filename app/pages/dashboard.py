@@ -18,7 +18,8 @@ def draw() -> None:
     actions = page_header("Dashboard", f"Welcome back, {plain(actor.name, longest=40)}.")
     if allowed(actor, Action.OPEN_MLFLOW):
         actions.link_button("Open MLflow", "/mlflow/", icon=":material/open_in_new:")
-    seen = overview(platform(), actor)
+    with st.spinner("Gathering the figures"):
+        seen = overview(platform(), actor)
     _figures(seen)
     left, right = st.columns([0.62, 0.38], gap="medium")
     with left:

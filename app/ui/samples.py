@@ -1,6 +1,7 @@
 """Pictures to try a model on: the project's samples, and photographs that installed packages carry."""
 
 import importlib.util
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ _IN_PACKAGES = {
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
     "ultralytics": ("assets/bus.jpg", "assets/zidane.jpg"),
 }
+_SIZE = re.compile(r"[-_]\d+$")  # `clouds-1280`: the size is no part of a caption
 _THUMBNAIL_WH = (320, 240)
 
 
@@ -27,11 +29,11 @@ class Sample:
     @property
     def title(self) -> str:
         """The name as a caption."""
-        return self.path.stem.replace("_", " ").replace("-", " ").capitalize()
+        return _SIZE.sub("", self.path.stem).replace("_", " ").replace("-", " ").capitalize()
 
 
 @st.cache_data(show_spinner=False)
-def samples(limit: int = 12) -> list[Sample]:
+def samples(limit: int = 8) -> list[Sample]:
     """Every sample that is there; what is not installed is left out."""
     files = sorted(path for kind in ("*.jpg", "*.png") for path in _FOLDER.glob(kind))
     found = [Sample(path.name, path) for path in files]

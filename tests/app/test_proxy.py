@@ -19,8 +19,8 @@ from websockets.sync.client import connect
 from app.gate import Gate
 from app.proxy import Proxy
 from registry.errors import MlflowUnavailable
+from registry.models.process import free_port
 from registry.records import Role
-from registry.testing.platform import free_port
 
 if TYPE_CHECKING:
     from tests.app.conftest import People

@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import text
 
 from app.supervisor import REFUSED
+from registry.models.process import free_port
 from registry.records import open_database
 from registry.settings import Settings, child_environment, load_settings
-from registry.testing.platform import PASSWORD, Running, free_port, nexusai, running_platform
+from registry.testing.platform import PASSWORD, Running, nexusai, running_platform
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

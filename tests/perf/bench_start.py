@@ -15,8 +15,9 @@ from pathlib import Path
 
 import psutil
 
+from registry.models.process import free_port
 from registry.settings import child_environment, load_settings
-from registry.testing.platform import Running, free_port, running_platform
+from registry.testing.platform import Running, running_platform
 from tests.perf.report import Report, spread
 
 REPEATS = 3

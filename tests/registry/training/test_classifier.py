@@ -8,12 +8,12 @@ import pytest
 from registry.runtime.loading import load
 from registry.testing.requirements import require_package
 from registry.training.classifier import load_weights, save_weights, train_classifier
-from registry.training.classifier_export import export_classifier
 from registry.training.digits import DigitSplit
 from registry.training.evaluation import evaluate_classifier
 from registry.training.glyphs import plain_glyphs, varied_glyphs
 from registry.training.params import ClassifierParams
 from registry.training.starter_cards import classifier_card
+from registry.training.torch_export import to_onnx
 
 QUICK = ClassifierParams(epochs=1)
 
@@ -46,9 +46,9 @@ def test_training_reports_every_epoch_and_leaves_torch_as_it_was(split: DigitSpl
 def test_stored_weights_export_to_a_graph_that_answers_the_same(split: DigitSplit, tmp_path: Path) -> None:
     network = train_classifier(split.train, ClassifierParams(epochs=2), 0, lambda epoch, loss: None)
     save_weights(network, tmp_path / "weights")
-    difference = export_classifier(load_weights(tmp_path / "weights"), tmp_path / "model.onnx", opset=18)
+    model_bytes, difference = to_onnx(load_weights(tmp_path / "weights"), (1, 32, 32))
     assert difference < 1e-4
-    model = load({"model.onnx": tmp_path / "model.onnx"}, classifier_card("test", {}))
+    model = load({"model.onnx": model_bytes}, classifier_card("test", {}))
     scores = evaluate_classifier(model, split.held_out)
     assert scores.accuracy > 0.8  # two epochs, against 0.1 by chance
     assert scores.confusion.sum() == len(split.held_out)
