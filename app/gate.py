@@ -12,7 +12,7 @@ from app import gate_headers
 from app.gate_answers import Answer, Body
 from app.gate_hosts import Hosts, same_origin
 from app.gate_rules import Rule, Zone, rule_for, session_in_path
-from app.gate_sockets import POLICY_VIOLATION, Activity, Sockets
+from app.gate_sockets import POLICY_VIOLATION, Sockets
 from app.gate_visit import Identity, Visit, cookie_name
 from registry.access import Action, require
 from registry.access.sessions import Sessions
@@ -48,8 +48,7 @@ class Gate:
         self._owner_of = owner_of
         self._cookie = cookie_name(settings)
         self._hosts = Hosts(settings)
-        self._activity = Activity(settings.session_idle_minutes * 60.0)
-        self._sockets = Sockets(app, sessions, self._activity)
+        self._sockets = Sockets(app, sessions)
         self._threads: anyio.CapacityLimiter | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,9 +131,7 @@ class Gate:
         found = await anyio.to_thread.run_sync(self._sessions.resolve, visit.cookie, limiter=self._threads)
         if found is None:
             return visit.anonymous()
-        identity = Identity(replace(found, address=visit.address), visit.cookie)
-        self._activity.note(identity.binding)
-        return identity
+        return Identity(replace(found, address=visit.address), visit.cookie)
 
     def _check_host(self, visit: Visit) -> None:
         if visit.path != "/health" and not self._hosts.answers_to(visit.header(b"host")):

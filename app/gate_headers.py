@@ -50,7 +50,7 @@ def _policy(path: str) -> bytes:
         return _MEDIA_POLICY if "artifact" in path else _FOREIGN_POLICY
     if below(path, "/media", "/live"):
         return _MEDIA_POLICY
-    if below(path, "/api/v1/docs", "/api/v1/redoc"):
+    if below(path, "/api/v1/docs"):
         return _DOCS_POLICY
     return _DATA_POLICY if below(path, "/api", "/auth", "/health", "/metrics") else page_policy()
 

@@ -11,7 +11,7 @@ MIB = 2**20
 # The URLs of the Streamlit pages: their HTML shell is public, because it draws the sign-in form as well.
 PAGE_PATHS = frozenset({"/", "/models", "/inference", "/account"})
 
-_STATIC = re.compile(r"/(static/[\w./-]+|favicon\.png|manifest\.json)", re.ASCII)
+_STATIC = re.compile(r"/(static/[\w./-]+|favicon\.png|manifest\.json|api/v1/docs/assets/[\w.-]+)", re.ASCII)
 # Streamlit's browser code looks for its server below the page's own path first.
 _HANDSHAKE = re.compile(r"(/[a-z-]+)?/_stcore/(health|host-config)", re.ASCII)
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -23,7 +23,6 @@ _PUBLIC_API = {
     "/api/v1/auth/register": "POST",
     "/api/v1/openapi.json": "GET",
     "/api/v1/docs": "GET",
-    "/api/v1/redoc": "GET",
 }
 _LARGE = ("/api/v1/models", "/api/v1/models/upload", "/api/v1/inference/batch")
 

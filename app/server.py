@@ -1,5 +1,6 @@
 """The web server's application: the gate, and behind it the pages, the API and the proxied interfaces."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,7 +45,9 @@ def build(platform: Platform) -> Gate:
 
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
+        warming = asyncio.ensure_future(anyio.to_thread.run_sync(_warm_up, platform))
         yield
+        await asyncio.gather(warming, return_exceptions=True)
         await mlflow.aclose()
         platform.database.close()
 
@@ -78,6 +81,14 @@ def _routes(platform: Platform, mlflow: Proxy) -> list[BaseRoute]:
         Route("/mlflow", _to_mlflow),  # without the slash the page's own links would lead nowhere
         Mount("/mlflow", app=mlflow),
     ]
+
+
+def _warm_up(platform: Platform) -> None:
+    """Take MLflow's slow import now, rather than from the first person who opens a page."""
+    try:
+        platform.models.ping()
+    except RegistryError as error:
+        log.info("MLflow does not answer yet: %s", error.message)
 
 
 async def _health(_request: Request) -> Response:

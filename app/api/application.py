@@ -3,8 +3,7 @@
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 
-from app.api import auth, inference, models
-from app.api.failures import install
+from app.api import auth, documents, failures, inference, models
 from app.platform import Platform
 
 VERSION = "0.1.0"
@@ -21,12 +20,13 @@ def create_api(platform: Platform) -> FastAPI:
         version=VERSION,
         description=DESCRIPTION,
         openapi_url="/openapi.json",
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
     )
     api.state.platform = platform
     api.add_middleware(GZipMiddleware, minimum_size=2_048, compresslevel=4)
     for router in (auth.router, models.router, inference.router):
         api.include_router(router)
-    install(api)
+    failures.install(api)
+    documents.install(api)
     return api

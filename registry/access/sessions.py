@@ -4,7 +4,8 @@ import hashlib
 import secrets
 import threading
 import time
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, delete
 
@@ -35,6 +36,12 @@ def new_code(session: Session, user: User) -> str:
     return code
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    actor: Actor
+    last_seen_at: datetime
+
+
 class Sessions:
     """The sessions of one platform, with a cache of one second in front of the database."""
 
@@ -42,7 +49,7 @@ class Sessions:
         self._database = database
         self._idle = timedelta(minutes=settings.session_idle_minutes)
         self._longest = timedelta(hours=settings.session_max_hours)
-        self._cache: dict[str, tuple[float, Actor | None]] = {}
+        self._cache: dict[str, tuple[float, _Known | None]] = {}
         self._lock = threading.Lock()
 
     def exchange(self, code: str, *, address: str = "", user_agent: str = "") -> str:
@@ -69,18 +76,19 @@ class Sessions:
         return value
 
     def resolve(self, value: str) -> Actor | None:
-        """Who stands behind a cookie's value; None for nobody. A revocation is seen within a second."""
-        id_hash, now = hash_secret(value), time.monotonic()
-        with self._lock:
-            cached = self._cache.get(id_hash)
-        if cached and cached[0] > now:
-            return cached[1]
-        actor = self._look_up(id_hash)
-        with self._lock:
-            if len(self._cache) >= _CACHE_MOST:
-                self._cache.clear()
-            self._cache[id_hash] = (now + CACHE_SECONDS, actor)
-        return actor
+        """Who stands behind a cookie's value; None for nobody. Counts as a sign of life of the session."""
+        id_hash = hash_secret(value)
+        found = self._known(id_hash)
+        if found is None:
+            return None
+        if found.last_seen_at + _SEEN_EVERY < utc_now():
+            self._touch(id_hash)
+        return found.actor
+
+    def look(self, value: str) -> Actor | None:
+        """Like `resolve`, but no sign of life: for watching whether a session still holds."""
+        found = self._known(hash_secret(value))
+        return found.actor if found else None
 
     def end(self, value: str) -> None:
         """Sign this browser out."""
@@ -99,7 +107,21 @@ class Sessions:
         with self._lock:
             self._cache.pop(id_hash, None)
 
-    def _look_up(self, id_hash: str) -> Actor | None:
+    def _known(self, id_hash: str) -> _Known | None:
+        """The session from the cache or the database; a revocation is seen within CACHE_SECONDS."""
+        now = time.monotonic()
+        with self._lock:
+            cached = self._cache.get(id_hash)
+        if cached and cached[0] > now:
+            return cached[1]
+        found = self._look_up(id_hash)
+        with self._lock:
+            if len(self._cache) >= _CACHE_MOST:
+                self._cache.clear()
+            self._cache[id_hash] = (now + CACHE_SECONDS, found)
+        return found
+
+    def _look_up(self, id_hash: str) -> _Known | None:
         now = utc_now()
         with self._database.read() as session:
             found = session.get(WebSession, id_hash)
@@ -108,10 +130,11 @@ class Sessions:
             user = session.get(User, found.user_id)
             if user is None or not user.active:
                 return None
-            actor = of_user(user, "session", found.address)
-        if found.last_seen_at + _SEEN_EVERY < now:
-            with self._database.write() as session:
-                seen = session.get(WebSession, id_hash)
-                if seen is not None:
-                    seen.last_seen_at = now
-        return actor
+            return _Known(of_user(user, "session", found.address), found.last_seen_at)
+
+    def _touch(self, id_hash: str) -> None:
+        self._forget(id_hash)
+        with self._database.write() as session:
+            seen = session.get(WebSession, id_hash)
+            if seen is not None:
+                seen.last_seen_at = utc_now()

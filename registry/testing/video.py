@@ -17,14 +17,14 @@ Float32 = npt.NDArray[np.float32]
 
 _LANES = 3
 _MIN_CONTRAST = 95
-_DIGIT_HEIGHT_SHARE = 0.26  # of the frame: legible to a detector that sees the frame 192 pixels wide
+_DIGIT_HEIGHT_SHARE = 0.31  # of the frame: legible to a detector that sees the frame 192 pixels wide
 
 
 @dataclass(frozen=True)
 class Clip:
     """How long, fast and large a clip is; `seed` chooses its background, digits and ways."""
 
-    seed: int = 0
+    seed: int = 3
     seconds: float = 10.0
     fps: int = 25
     size_wh: tuple[int, int] = (1280, 720)
@@ -61,7 +61,8 @@ def write_digit_clip(path: Path, digits: Digits, clip: Clip) -> ClipTruth:
     """Write an H.264 MP4 of digits that move across a photograph; equal arguments give equal frames."""
     rng = np.random.default_rng(clip.seed)
     background = draw_background("photo", clip.size_wh, rng, load_photos())
-    rows = rng.choice(len(digits), _LANES, replace=False)
+    labels = rng.choice(np.unique(digits.labels), _LANES, replace=False)
+    rows = [rng.choice(np.flatnonzero(digits.labels == label)) for label in labels]
     movers = [_mover(digits.images[row], lane, background, clip, rng) for lane, row in enumerate(rows)]
     _encode(path, clip, _frames(background, movers, clip))
     boxes = [[mover.box(frame) for mover in movers] for frame in range(clip.frames)]

@@ -28,12 +28,14 @@ def _params(size_wh: tuple[int, int], digits: tuple[int, int], height_px: tuple[
     return SceneParams(size_wh=size_wh, digits_per_scene=digits, digit_height_px=height_px, min_contrast=95)
 
 
+# the digits are an eighth to a half of the longer side, so that a detector that sees 192 pixels reads them
 SAMPLES = (
-    Sample("notebook-192", "plain", 0, _params((192, 192), (4, 5), (36, 60))),
-    Sample("flower-640", "photo", 0, _params((640, 480), (4, 6), (130, 220))),
-    Sample("gradient-640", "gradient", 0, _params((640, 480), (5, 7), (120, 200))),
-    Sample("clouds-1280", "clouds", 0, _params((1280, 720), (5, 7), (220, 320))),
-    Sample("photo-1280", "photo", 0, _params((1280, 720), (5, 7), (220, 320))),
+    Sample("paper-192", "plain", 12, _params((192, 192), (4, 5), (36, 60))),
+    Sample("flower-640", "photo", 12, _params((640, 480), (4, 6), (130, 220))),
+    Sample("gradient-640", "gradient", 7, _params((640, 480), (5, 7), (120, 200))),
+    Sample("clouds-1280", "clouds", 13, _params((1280, 720), (5, 7), (220, 320))),
+    Sample("pagoda-1280", "photo", 2, _params((1280, 720), (5, 7), (220, 320))),
+    Sample("lake-1280", "photo", 13, _params((1280, 720), (5, 7), (220, 320))),
 )
 
 

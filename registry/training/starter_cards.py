@@ -1,6 +1,6 @@
 """The cards of the two starter models."""
 
-from registry.runtime.card import Decoder, InputSpec, ModelCard, Task
+from registry.runtime.card import Decoder, InputSpec, ModelCard, Task, Thresholds
 from registry.training.digits import LABELS, SOURCE
 from registry.training.glyphs import SIDE_PX
 
@@ -14,6 +14,7 @@ def detector_card(size_px: int, dataset_version: str, metrics: dict[str, float])
         decoder=Decoder.YOLO,
         labels=LABELS,
         input=InputSpec(height=size_px, width=size_px, dynamic=True, stride=32, colour="rgb", resize="letterbox"),
+        thresholds=Thresholds(confidence=0.4, iou=0.5),
         description=(
             "Finds handwritten digits in a picture: a YOLO11 of width 0.125, trained from nothing on scenes composed "
             f"from real digits. Digits should be 24 to 90 pixels high once the picture is scaled to {size_px} pixels."

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 import websockets
+from sqlmodel import select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -17,7 +19,7 @@ from starlette.websockets import WebSocket
 from websockets.sync.client import connect
 
 from app.gate import Gate
-from app.gate_sockets import Activity, Sockets
+from app.gate_sockets import Sockets
 from app.gate_visit import Identity
 from app.signing_in import SigningIn
 from registry.access.actor import of_user
@@ -307,11 +309,11 @@ def test_a_websocket_of_nobody_stays_open(walled: Walled) -> None:
         assert socket.recv(timeout=10) == "x"
 
 
-def test_an_open_page_does_not_keep_an_idle_session_alive(people: "People", serve: Serve) -> None:
+def test_the_socket_of_an_idle_session_is_closed(people: "People", serve: Serve) -> None:
     bob = people.user("bob", Role.USER)
     value = people.session(bob)
     identity = Identity(of_user(bob, "session"), value)
-    sockets = Sockets(Starlette(routes=[WebSocketRoute("/", _socket)]), people.sessions, Activity(idle_s=1.0))
+    sockets = Sockets(Starlette(routes=[WebSocketRoute("/", _socket)]), people.sessions)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -319,6 +321,9 @@ def test_an_open_page_does_not_keep_an_idle_session_alive(people: "People", serv
 
     with serve(app) as host, connect(f"ws://{host}/", proxy=None) as socket:
         socket.recv(timeout=10)
+        with people.database.write() as session:
+            [row] = session.exec(select(WebSession)).all()
+            row.last_seen_at = utc_now() - timedelta(minutes=people.settings.session_idle_minutes, seconds=1)
         with pytest.raises(websockets.ConnectionClosed):
             socket.recv(timeout=10)
     assert people.sessions.resolve(value) is None

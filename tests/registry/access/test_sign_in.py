@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import jwt
@@ -230,6 +230,24 @@ def test_an_old_session_is_nobody(
     with database.write() as session:
         change(session.exec(select(WebSession)).one())
     assert Sessions(database, settings).resolve(value) is None
+
+
+def test_a_request_keeps_a_session_alive_and_a_look_does_not(
+    accounts: Accounts, database: Database, settings: Settings, ada: User
+) -> None:
+    value, before = Sessions(database, settings).exchange(accounts.code_for(ada)), utc_now() - timedelta(minutes=5)
+    with database.write() as session:
+        session.exec(select(WebSession)).one().last_seen_at = before
+
+    def last_seen() -> datetime:
+        with database.read() as session:
+            return session.exec(select(WebSession)).one().last_seen_at
+
+    sessions = Sessions(database, settings)
+    assert sessions.look(value) is not None
+    assert last_seen() == before
+    assert sessions.resolve(value) is not None
+    assert last_seen() > before
 
 
 def test_a_session_ends_at_sign_out(accounts: Accounts, sessions: Sessions, ada: User) -> None:
