@@ -2,7 +2,7 @@
 
 ::
 
-    nx.models()                                       # what is registered, as a DataFrame
+    nx.list_models()                                       # what is registered, as a DataFrame
     model = nx.load("digit-detector@champion")        # or "digit-detector", or "digit-detector/3"
     answer = model.predict("photo.jpg")               # a path, bytes or a (height, width, 3) BGR array
     answer                                            # the picture with the answer drawn on it
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from registry.models.types import ModelVersion
     from registry.runtime.card import ModelCard
 
-__all__ = ["Model", "load", "models", "publish", "samples"]
+__all__ = ["Model", "list_models", "load", "publish", "samples"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Model:
         )
 
 
-def models(search: str = "", task: str = "") -> pd.DataFrame:
+def list_models(search: str = "", task: str = "") -> pd.DataFrame:
     """The registered models by name. Raises MlflowUnavailable when no platform runs."""
     import pandas as pd
 

@@ -136,7 +136,7 @@ def test_models_are_listed_and_an_image_is_read(platform: Running, tmp_path: Pat
     names = {model["name"] for model in json.loads(_run(platform.settings, "models", "list", "--json").stdout)}
     assert {"digit-detector", "digit-classifier", "text-reader"} <= names
     assert "text-reader" in _run(platform.settings, "models", "list").stdout
-    sample = next((Path(__file__).parents[2] / "data" / "samples").glob("digits*"))
+    sample = next((Path(__file__).parents[2] / "data" / "samples").glob("pagoda*"))
     drawn = tmp_path / "drawn.jpg"
     done = _run(platform.settings, "predict", str(sample), "--model", "digit-detector", "--json", "--save", str(drawn))
     assert json.loads(done.stdout)["detections"]
