@@ -124,11 +124,15 @@ class Gate:
         if self._threads is None:  # belongs to the running loop; apart from the limiter that slow routes fill
             self._threads = anyio.CapacityLimiter(16)
         if by_token:
-            actor = await anyio.to_thread.run_sync(self._tokens.actor, visit.bearer, limiter=self._threads)
+            actor = self._tokens.remembered(visit.bearer)
+            if actor is None:  # a thread costs more than all the rest of the gate
+                actor = await anyio.to_thread.run_sync(self._tokens.actor, visit.bearer, limiter=self._threads)
             return Identity(replace(actor, address=visit.address))
         if not visit.cookie:
             return visit.anonymous()
-        found = await anyio.to_thread.run_sync(self._sessions.resolve, visit.cookie, limiter=self._threads)
+        found = self._sessions.remembered(visit.cookie)
+        if found is None:
+            found = await anyio.to_thread.run_sync(self._sessions.resolve, visit.cookie, limiter=self._threads)
         if found is None:
             return visit.anonymous()
         return Identity(replace(found, address=visit.address), visit.cookie)

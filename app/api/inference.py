@@ -3,9 +3,10 @@
 import base64
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from app.api.context import Caller, Rooms
@@ -84,7 +85,7 @@ async def predict(  # noqa: PLR0913 - the fields of the form
     iou: Annotated[float | None, Form(ge=0, le=1)] = None,
     max_detections: Annotated[int | None, Form(ge=1, le=3_000)] = None,
     annotate: Annotated[bool, Form(description="also answer the picture with the answer drawn on it")] = False,
-) -> JSONResponse:
+) -> Response:
     """Run a model on one image."""
     image = await file.read()
     _check_size(len(image), rooms.settings.image_max_mb)
@@ -95,7 +96,7 @@ async def predict(  # noqa: PLR0913 - the fields of the form
     body = answer.to_dict()
     if annotate:
         body["annotated_image"] = await run_in_threadpool(_drawn, answer)
-    return JSONResponse(body)
+    return Response(orjson.dumps(body), media_type="application/json")
 
 
 def _check_size(size: int, most_mb: int) -> None:

@@ -2,22 +2,19 @@
 
 import hashlib
 import secrets
-import threading
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, delete
 
 from registry.access.actor import Actor, of_user
+from registry.access.recent import Recent
 from registry.errors import SessionExpired
 from registry.records import Database, SignInCode, User, WebSession, utc_now
 from registry.settings import Settings
 
 CODE_SECONDS = 30
-CACHE_SECONDS = 1.0  # how long a revocation may take to be seen
 _SEEN_EVERY = timedelta(seconds=60)
-_CACHE_MOST = 10_000
 
 
 def hash_secret(secret: str) -> str:
@@ -49,8 +46,7 @@ class Sessions:
         self._database = database
         self._idle = timedelta(minutes=settings.session_idle_minutes)
         self._longest = timedelta(hours=settings.session_max_hours)
-        self._cache: dict[str, tuple[float, _Known | None]] = {}
-        self._lock = threading.Lock()
+        self._recent = Recent[_Known | None]()
 
     def exchange(self, code: str, *, address: str = "", user_agent: str = "") -> str:
         """Turn a one-time code into a session; returns the cookie's value. Raises SessionExpired."""
@@ -85,6 +81,13 @@ class Sessions:
             self._touch(id_hash)
         return found.actor
 
+    def remembered(self, value: str) -> Actor | None:
+        """Who `resolve` named within the last second, without asking the database; None is no verdict."""
+        known = self._recent.get(hash_secret(value))
+        if known is None or known[0] is None or known[0].last_seen_at + _SEEN_EVERY < utc_now():
+            return None
+        return known[0].actor
+
     def look(self, value: str) -> Actor | None:
         """Like `resolve`, but no sign of life: for watching whether a session still holds."""
         found = self._known(hash_secret(value))
@@ -92,34 +95,20 @@ class Sessions:
 
     def end(self, value: str) -> None:
         """Sign this browser out."""
-        self._forget(hash_secret(value))
+        self._recent.forget(hash_secret(value))
         with self._database.write() as session:
             session.exec(delete(WebSession).where(col(WebSession.id_hash) == hash_secret(value)))
 
     def end_all(self, user_id: str) -> None:
         """Sign every browser of a user out."""
-        with self._lock:
-            self._cache.clear()
+        self._recent.clear()
         with self._database.write() as session:
             session.exec(delete(WebSession).where(col(WebSession.user_id) == user_id))
 
-    def _forget(self, id_hash: str) -> None:
-        with self._lock:
-            self._cache.pop(id_hash, None)
-
     def _known(self, id_hash: str) -> _Known | None:
-        """The session from the cache or the database; a revocation is seen within CACHE_SECONDS."""
-        now = time.monotonic()
-        with self._lock:
-            cached = self._cache.get(id_hash)
-        if cached and cached[0] > now:
-            return cached[1]
-        found = self._look_up(id_hash)
-        with self._lock:
-            if len(self._cache) >= _CACHE_MOST:
-                self._cache.clear()
-            self._cache[id_hash] = (now + CACHE_SECONDS, found)
-        return found
+        """The session from the cache or the database; a revocation is seen within a second."""
+        known = self._recent.get(id_hash)
+        return known[0] if known else self._recent.put(id_hash, self._look_up(id_hash))
 
     def _look_up(self, id_hash: str) -> _Known | None:
         now = utc_now()
@@ -133,7 +122,7 @@ class Sessions:
             return _Known(of_user(user, "session", found.address), found.last_seen_at)
 
     def _touch(self, id_hash: str) -> None:
-        self._forget(id_hash)
+        self._recent.forget(id_hash)
         with self._database.write() as session:
             seen = session.get(WebSession, id_hash)
             if seen is not None:

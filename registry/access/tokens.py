@@ -9,6 +9,7 @@ import jwt
 from sqlmodel import col, update
 
 from registry.access.actor import Actor, of_user
+from registry.access.recent import Recent
 from registry.access.secret_files import read_or_make
 from registry.access.sessions import hash_secret
 from registry.errors import NotSignedIn, SessionExpired, TokenReused
@@ -36,6 +37,7 @@ class Tokens:
         self._database = database
         self._key = read_or_make(settings.secrets_dir / "jwt.key")
         self._access_for = timedelta(minutes=settings.access_token_minutes)
+        self._recent = Recent[Actor]()
         self._refresh_for = timedelta(days=settings.refresh_token_days)
 
     def issue(self, user: User, family: str | None = None) -> TokenPair:
@@ -55,13 +57,22 @@ class Tokens:
         return TokenPair(access, refresh, int(self._access_for.total_seconds()))
 
     def actor(self, token: str) -> Actor:
-        """Who an access token speaks for. Raises NotSignedIn, SessionExpired."""
-        claims = self._claims(token)
-        with self._database.read() as session:
-            user = session.get(User, str(claims["sub"]))
-        if user is None or not user.active:
+        """Who an access token speaks for; an account switched off is seen within a second.
+
+        Raises NotSignedIn, SessionExpired.
+        """
+        known = self.remembered(token)
+        if known is not None:
+            return known
+        actor = self._look_up(str(self._claims(token)["sub"]))
+        if actor is None:
             raise NotSignedIn("the account of this token is gone or switched off")
-        return of_user(user, "token")
+        return self._recent.put(hash_secret(token), actor)
+
+    def remembered(self, token: str) -> Actor | None:
+        """Who the token spoke for within the last second, without asking the database; None is no verdict."""
+        known = self._recent.get(hash_secret(token))
+        return known[0] if known else None
 
     def refresh(self, token: str) -> TokenPair:
         """Exchange a refresh token for a new pair. A second use ends the whole family.
@@ -93,6 +104,11 @@ class Tokens:
         with self._database.write() as session:
             mine = col(RefreshToken.user_id) == user_id
             session.exec(update(RefreshToken).where(mine).values(revoked_at=utc_now()))
+
+    def _look_up(self, user_id: str) -> Actor | None:
+        with self._database.read() as session:
+            user = session.get(User, user_id)
+        return of_user(user, "token") if user and user.active else None
 
     def _claims(self, token: str) -> dict[str, Any]:
         if len(token) > _LONGEST:

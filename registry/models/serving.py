@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from registry.access import Actor
+from registry.errors import RegistryError
 from registry.models.answer import Answer
 from registry.models.registry import ModelRegistry
 from registry.models.types import ModelVersion
@@ -18,7 +19,8 @@ from registry.runtime.vision_model import VisionModel
 from registry.settings import Settings
 from registry.vision.images import decode_image
 
-RESOLVE_SECONDS = 1.0  # how long a moved alias or a changed right may take to be seen
+RESOLVE_SECONDS = 1.0
+STALE_SECONDS = 2.0  # the longest that a moved alias or a changed right may take to be seen
 _RESOLVED_MOST = 4_096
 
 
@@ -31,6 +33,24 @@ class Thresholds:
     max_detections: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    actor: Actor
+    model: str
+    version: int | None
+    alias: str | None
+
+    @property
+    def key(self) -> tuple[str, str, int | None, str | None]:
+        return self.actor.id, self.model, self.version, self.alias
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    version: ModelVersion
+    at: float  # time.monotonic()
+
+
 class Serving:
     """The models loaded in this process, least recently used first out when memory runs short."""
 
@@ -40,7 +60,8 @@ class Serving:
         self._lock = threading.Lock()
         self._loading: dict[str, threading.Lock] = {}
         self._loaded: OrderedDict[str, tuple[VisionModel, int]] = OrderedDict()
-        self._resolved: dict[tuple[str, str, int | None, str | None], tuple[float, ModelVersion]] = {}
+        self._resolved: dict[tuple[str, str, int | None, str | None], _Resolved] = {}
+        self._refreshing = threading.Lock()
         self._threads = settings.inference_threads or os.cpu_count() or 1
         self._answered = 0
 
@@ -84,16 +105,33 @@ class Serving:
     def resolve(
         self, actor: Actor, model: str, *, version: int | None = None, alias: str | None = None
     ) -> ModelVersion:
-        """`ModelRegistry.resolve`, remembered for RESOLVE_SECONDS for each actor."""
-        key, now = (actor.id, model, version, alias), time.monotonic()
-        known = self._resolved.get(key)
-        if known and known[0] > now:
-            return known[1]
-        resolved = self._models.resolve(actor, model, version=version, alias=alias)
+        """`ModelRegistry.resolve`, remembered for each actor.
+
+        After RESOLVE_SECONDS the next request has it asked again beside it, after STALE_SECONDS it waits itself.
+        """
+        asked = _Asked(actor, model, version, alias)
+        known, now = self._resolved.get(asked.key), time.monotonic()
+        if known is None or known.at + STALE_SECONDS < now:
+            return self._resolve(asked)
+        if known.at + RESOLVE_SECONDS < now and self._refreshing.acquire(blocking=False):
+            threading.Thread(target=self._refresh, args=(asked,), daemon=True).start()
+        return known.version
+
+    def _resolve(self, asked: "_Asked") -> ModelVersion:
+        found = self._models.resolve(asked.actor, asked.model, version=asked.version, alias=asked.alias)
         if len(self._resolved) >= _RESOLVED_MOST:
             self._resolved.clear()
-        self._resolved[key] = (now + RESOLVE_SECONDS, resolved)
-        return resolved
+        self._resolved[asked.key] = _Resolved(found, time.monotonic())
+        return found
+
+    def _refresh(self, asked: "_Asked") -> None:
+        """Ask again beside the requests, so that none of them waits for MLflow under steady traffic."""
+        try:
+            self._resolve(asked)
+        except RegistryError:
+            self._resolved.pop(asked.key, None)  # the next request asks for itself, and hears why
+        finally:
+            self._refreshing.release()
 
     def network(self, version: ModelVersion) -> VisionModel:
         """The loaded network of a version; callers that arrive together load it once."""

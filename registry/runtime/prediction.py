@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import supervision as sv
 
 TIMING_STAGES = ("decode", "preprocess", "inference", "postprocess", "queue", "total")
@@ -67,12 +68,14 @@ class Prediction:
 
 def detection_rows(detections: sv.Detections) -> list[dict[str, Any]]:
     """Detections as JSON-safe rows `{"box", "class_id", "label", "score"}`, boxes xyxy in source pixels."""
-    names = detections.data.get("class_name", [])
-    rows = []
-    for index in range(len(detections)):
-        box = [round(float(value), 2) for value in detections.xyxy[index]]
-        class_id = int(detections.class_id[index]) if detections.class_id is not None else -1
-        score = round(float(detections.confidence[index]), 6) if detections.confidence is not None else 0.0
-        label = str(names[index]) if len(names) else str(class_id)
-        rows.append({"box": box, "class_id": class_id, "label": label, "score": score})
-    return rows
+    count = len(detections)
+    boxes = np.round(detections.xyxy.astype(np.float64), 2).tolist()
+    class_ids = detections.class_id.tolist() if detections.class_id is not None else [-1] * count
+    scores = [0.0] * count
+    if detections.confidence is not None:
+        scores = np.round(detections.confidence.astype(np.float64), 6).tolist()
+    labels = [str(name) for name in detections.data.get("class_name", class_ids)]
+    return [
+        {"box": box, "class_id": class_id, "label": label, "score": score}
+        for box, class_id, label, score in zip(boxes, class_ids, labels, scores, strict=True)
+    ]

@@ -273,13 +273,13 @@ def test_a_made_up_cookie_is_nobody(sessions: Sessions, value: str) -> None:
 
 
 def test_an_access_token_speaks_for_its_user_until_it_is_switched_off(
-    tokens: Tokens, ada: User, database: Database
+    tokens: Tokens, ada: User, database: Database, settings: Settings
 ) -> None:
     pair = tokens.issue(ada)
     assert tokens.actor(pair.access_token).id == ada.id
     _switch_off(database, ada.id)
     with pytest.raises(NotSignedIn):
-        tokens.actor(pair.access_token)
+        Tokens(database, settings).actor(pair.access_token)
 
 
 def test_a_refresh_token_works_once_and_its_second_use_ends_the_family(tokens: Tokens, ada: User) -> None:
