@@ -82,7 +82,7 @@ def _choose(actor: Actor, models: Sequence[ModelSummary]) -> _Choice:
     name = st.selectbox(
         "Model",
         names,
-        index=names.index(wanted) if wanted in by_name else 0,
+        index=names.index(wanted if wanted in by_name else _first(models).name),
         key=f"inference.model.{wanted}",
         format_func=lambda each: f"{each}  ·  {TASKS.get(by_name[each].task, (by_name[each].task,))[0]}",
         label_visibility="collapsed",
@@ -95,6 +95,11 @@ def _choose(actor: Actor, models: Sequence[ModelSummary]) -> _Choice:
         confidence = st.slider("Confidence", 0.0, 1.0, defaults.confidence, 0.01, key=f"inference.confidence.{name}")
         iou = st.slider("Overlap (IoU)", 0.0, 1.0, defaults.iou, 0.01, key=f"inference.iou.{name}")
     return _Choice(name, version, alias, Thresholds(confidence, iou))
+
+
+def _first(models: Sequence[ModelSummary]) -> ModelSummary:
+    """The model to begin with: one that draws boxes, for they say most about any picture."""
+    return next((model for model in models if model.task in _WITH_BOXES), models[0])
 
 
 def _which(model: ModelSummary) -> tuple[int | None, str | None]:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.ui.samples import Sample, samples, thumbnail
+from app.ui.samples import samples, thumbnail
 from app.ui.session import platform
 from app.ui.text import plain
+from registry.vision.samples import Sample
 
 _CHOSEN = "picture.chosen"
 _KINDS = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"]

@@ -12,7 +12,7 @@ from app.ui.text import many, plain
 from registry.models.answer import Answer
 
 _STAGES = {
-    "queue": "Look-up",
+    "queue": "Look-up, load",
     "decode": "Decode",
     "preprocess": "Preprocess",
     "inference": "Inference",

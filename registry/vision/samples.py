@@ -1,6 +1,7 @@
 """Pictures to try a model on: the project's own, and photographs that installed packages carry."""
 
 import importlib.util
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ _IN_PACKAGES = {
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
     "ultralytics": ("assets/bus.jpg", "assets/zidane.jpg"),
 }
+_SIZE = re.compile(r"[-_]\d+$")  # `clouds-1280`: the size is no part of a caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Sample:
     @property
     def title(self) -> str:
         """The name as a caption."""
-        return self.path.stem.replace("_", " ").replace("-", " ").capitalize()
+        return _SIZE.sub("", self.path.stem).replace("_", " ").replace("-", " ").capitalize()
 
 
 def find_samples() -> list[Sample]:
