@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.profile-$(PROFILE)
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check format test test-slow e2e bench notebooks lock docs clean
+.PHONY: help setup run check format test test-slow e2e bench notebooks train lock docs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: setup ## ratios against plain loops and peers (NAME=predict: one of them)
 
 notebooks: setup ## execute every notebook, top to bottom
 	$(BIN)/python -m pytest tests/notebooks $(ARGS)
+
+train: setup ## rebuild the starter models from data, as dvc.yaml says (about half an hour)
+	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
 lock: setup ## write requirements.lock from what .venv holds
 	$(BIN)/python deploy/lock.py $(BIN)/python > requirements.lock.new && mv requirements.lock.new requirements.lock

@@ -11,7 +11,7 @@ _THUMBNAIL_WH = (320, 240)
 
 
 @st.cache_data(show_spinner=False)
-def samples(limit: int = 8) -> list[Sample]:
+def samples(limit: int = 12) -> list[Sample]:
     """The first samples of this machine."""
     return find_samples()[:limit]
 

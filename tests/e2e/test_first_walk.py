@@ -103,7 +103,7 @@ def test_a_photo_is_looked_at(page: Page, pictures: Path) -> None:
     assert '"timing_ms"' in download.value.path().read_text(encoding="utf-8")
     page.locator("canvas").first.wait_for()
     if not (pictures / "inference.png").exists():  # delete it to have it taken anew
-        page.set_viewport_size({"width": 1440, "height": 1290})
+        page.set_viewport_size({"width": 1440, "height": 1480})
         page.mouse.move(5, 5)
         page.wait_for_load_state("networkidle")
         page.screenshot(path=pictures / "inference.png")
