@@ -15,8 +15,8 @@ from app.gate_rules import Rule, Zone, rule_for, session_in_path
 from app.gate_sockets import POLICY_VIOLATION, Sockets
 from app.gate_visit import Identity, Visit, cookie_name
 from registry.access import Action, require
+from registry.access.bearers import Bearers
 from registry.access.sessions import Sessions
-from registry.access.tokens import Tokens
 from registry.errors import Forbidden, NotSignedIn, RegistryError, UploadTooLarge
 from registry.settings import Settings
 
@@ -39,12 +39,12 @@ class Gate:
     """
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, sessions: Sessions, tokens: Tokens, owner_of: OwnerOf = _nobody
+        self, app: ASGIApp, settings: Settings, sessions: Sessions, bearers: Bearers, owner_of: OwnerOf = _nobody
     ) -> None:
         self._app = app
         self._settings = settings
         self._sessions = sessions
-        self._tokens = tokens
+        self._bearers = bearers
         self._owner_of = owner_of
         self._cookie = cookie_name(settings)
         self._hosts = Hosts(settings)
@@ -124,9 +124,9 @@ class Gate:
         if self._threads is None:  # belongs to the running loop; apart from the limiter that slow routes fill
             self._threads = anyio.CapacityLimiter(16)
         if by_token:
-            actor = self._tokens.remembered(visit.bearer)
+            actor = self._bearers.remembered(visit.bearer)
             if actor is None:  # a thread costs more than all the rest of the gate
-                actor = await anyio.to_thread.run_sync(self._tokens.actor, visit.bearer, limiter=self._threads)
+                actor = await anyio.to_thread.run_sync(self._bearers.actor, visit.bearer, limiter=self._threads)
             return Identity(replace(actor, address=visit.address))
         if not visit.cookie:
             return visit.anonymous()

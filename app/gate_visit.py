@@ -78,6 +78,7 @@ class Visit:
     def inner_scope(self, scope: Scope, identity: Identity, name_of_cookie: str, *, tell_streamlit: bool) -> Scope:
         """A copy of the scope for the application: our headers replaced, our cookie removed, the actor added."""
         headers = [(key, value) for key, value in self.headers if not key.startswith(OWN_PREFIX)]
+        headers = [(key, value) for key, value in headers if key != b"x-api-key"]
         if not self.path.startswith("/auth/"):
             headers = without_cookie(headers, name_of_cookie)
         if tell_streamlit:
@@ -113,6 +114,8 @@ def _cookie(headers: Headers, name: str) -> str:
 
 def _bearer(headers: Headers) -> str:
     for key, value in headers:
+        if key == b"x-api-key":
+            return value.decode("latin-1").strip()
         if key == b"authorization":
             scheme, _, token = value.decode("latin-1").partition(" ")
             return token.strip() if scheme.lower() == "bearer" else ""

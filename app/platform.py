@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from registry.access.accounts import Accounts
+from registry.access.bearers import Bearers, TokensOrKeys
+from registry.access.keys import Keys
 from registry.access.sessions import Sessions
 from registry.access.tokens import Tokens
 from registry.models.registry import ModelRegistry
@@ -22,6 +24,8 @@ class Platform:
     accounts: Accounts
     sessions: Sessions
     tokens: Tokens
+    keys: Keys
+    bearers: Bearers
     models: ModelRegistry
     serving: Serving
     storage: LocalStorage
@@ -32,12 +36,15 @@ class Platform:
         settings.prepare_home()
         database = open_database(settings.records_url)
         models = ModelRegistry(settings, database)
+        tokens, keys = Tokens(database, settings), Keys(database)
         return cls(
             settings=settings,
             database=database,
             accounts=Accounts(database, settings),
             sessions=Sessions(database, settings),
-            tokens=Tokens(database, settings),
+            tokens=tokens,
+            keys=keys,
+            bearers=TokensOrKeys(tokens, keys),
             models=models,
             serving=Serving(models, settings),
             storage=open_storage(settings.storage_root),

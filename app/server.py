@@ -57,7 +57,7 @@ def build(platform: Platform) -> Gate:
         lifespan=lifespan,
         exception_handlers={Exception: _unexpected},
     )
-    return Gate(pages, platform.settings, platform.sessions, platform.tokens, owner_of=streamlit_owner)
+    return Gate(pages, platform.settings, platform.sessions, platform.bearers, owner_of=streamlit_owner)
 
 
 def streamlit_owner(session_id: str) -> str | None:

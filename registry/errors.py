@@ -16,6 +16,7 @@
     │   ├── VersionNotFound           404  version_not_found
     │   ├── AliasNotFound             404  alias_not_found
     │   ├── UserNotFound              404  user_not_found
+    │   ├── KeyNotFound               404  key_not_found
     │   ├── UploadNotFound            404  upload_not_found
     │   └── ObjectNotFound            404  object_not_found
     ├── Conflict                      409  conflict
@@ -161,6 +162,13 @@ class UserNotFound(NotFound):
     """No such user."""
 
     code = "user_not_found"
+
+
+class KeyNotFound(NotFound):
+    """The caller has no API key of that id."""
+
+    code = "key_not_found"
+    default_hint = "GET /api/v1/auth/api-keys lists your keys."
 
 
 class UploadNotFound(NotFound):

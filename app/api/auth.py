@@ -1,14 +1,18 @@
 """Sign-in for programs: tokens, and who one is."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.api.context import Caller, Rooms
+from app.api.context import Caller, Paging, Rooms
 from registry.access import Action, require
+from registry.access.keys import LONGEST_DAYS
+from registry.access.permissions import Scope
+from registry.records import ApiKey
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
@@ -86,8 +90,74 @@ def logout(rooms: Rooms, caller: Caller) -> Response:
 @router.get("/me")
 def me(rooms: Rooms, caller: Caller) -> Me:
     """Who the caller is."""
-    require(caller, Action.CHANGE_OWN_ACCOUNT)
+    require(caller, Action.SEE_OWN_ACCOUNT)
     return Me.model_validate(rooms.accounts.get(caller.id), from_attributes=True)
+
+
+class KeyIn(BaseModel):
+    """A key to make."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "line 3", "scopes": ["read", "predict"]}]})
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=10)]
+    expires_in_days: Annotated[int | None, Field(ge=1, le=LONGEST_DAYS)] = None
+
+
+class KeyOut(BaseModel):
+    """A key as it is listed: without its secret."""
+
+    id: str
+    name: str
+    prefix: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewKeyOut(KeyOut):
+    """A key that was just made; `key` is shown this once."""
+
+    key: str
+
+
+class KeyPage(BaseModel):
+    """One page of keys."""
+
+    items: list[KeyOut]
+    total: int
+    page: int
+    size: int
+
+
+@router.post("/api-key/generate", status_code=status.HTTP_201_CREATED)
+def generate_key(body: KeyIn, rooms: Rooms, caller: Caller) -> NewKeyOut:
+    """Make an API key; send it as `X-API-Key` or as a bearer token."""
+    made = rooms.keys.make(caller, body.name, body.scopes, body.expires_in_days)
+    return NewKeyOut(**_key(made.record).model_dump(), key=made.secret)
+
+
+@router.get("/api-keys")
+def list_keys(rooms: Rooms, caller: Caller, paging: Paging) -> KeyPage:
+    """The caller's API keys, newest first."""
+    found = rooms.keys.list(caller)
+    first = (paging[0] - 1) * paging[1]
+    shown = [_key(key) for key in found[first : first + paging[1]]]
+    return KeyPage(items=shown, total=len(found), page=paging[0], size=paging[1])
+
+
+@router.delete("/api-key/revoke", status_code=status.HTTP_204_NO_CONTENT)
+def revoke_key(
+    rooms: Rooms, caller: Caller, id_: Annotated[str, Query(alias="id", max_length=32, description="the key's id")]
+) -> Response:
+    """End one of the caller's API keys."""
+    rooms.keys.revoke(caller, id_)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+def _key(key: ApiKey) -> KeyOut:
+    return KeyOut.model_validate(key, from_attributes=True)
 
 
 async def _credentials(request: Request) -> Credentials:

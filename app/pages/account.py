@@ -1,7 +1,8 @@
-"""Account: who one is, and the way out of every browser."""
+"""Account: who one is, one's API keys, and the way out of every browser."""
 
 import streamlit as st
 
+from app.ui import api_keys
 from app.ui.browser import sign_out
 from app.ui.frame import card, page_header, role_name
 from app.ui.session import platform, required
@@ -22,6 +23,7 @@ def draw() -> None:
             left.markdown(f":gray[Last sign-in]  \n**{ago(user.last_login_at)}**")
         if user.email:
             middle.markdown(f":gray[Email]  \n**{plain(user.email)}**")
+    api_keys.draw(actor)
     with card("sessions"):
         st.subheader("Sessions", anchor=False)
         st.markdown(

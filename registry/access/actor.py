@@ -19,6 +19,7 @@ class Actor:
     premium: bool = False
     via: Via = "session"
     address: str = ""
+    scopes: frozenset[str] | None = None  # what an API key was made for; None is everything the role may
 
     @property
     def known(self) -> bool:

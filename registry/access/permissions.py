@@ -21,6 +21,7 @@ class Action(StrEnum):
     OPEN_MLFLOW = "mlflow.open"
     READ_JOB = "job.read"
     START_JOB = "job.start"
+    SEE_OWN_ACCOUNT = "account.see"
     CHANGE_OWN_ACCOUNT = "account.change"
     MANAGE_USERS = "users.manage"
     READ_AUDIT = "audit.read"
@@ -41,9 +42,37 @@ ROLES: dict[Action, frozenset[Role]] = {
     Action.OPEN_MLFLOW: BUILDERS,
     Action.READ_JOB: EVERYONE,
     Action.START_JOB: EVERYONE,
+    Action.SEE_OWN_ACCOUNT: EVERYONE,
     Action.CHANGE_OWN_ACCOUNT: EVERYONE,
     Action.MANAGE_USERS: ADMINS,
     Action.READ_AUDIT: ADMINS,
+}
+
+
+class Scope(StrEnum):
+    """What an API key may be made for; a key never may more than its owner's role."""
+
+    READ = "read"
+    PREDICT = "predict"
+    CAMERAS = "cameras"
+    MODELS = "models"
+    ADMIN = "admin"
+
+
+SCOPES: dict[Action, Scope | None] = {
+    Action.SEE_DASHBOARD: Scope.READ,
+    Action.READ_MODEL: Scope.READ,
+    Action.PREDICT: Scope.PREDICT,
+    Action.PUBLISH_MODEL: Scope.MODELS,
+    Action.CHANGE_MODEL: Scope.MODELS,
+    Action.DELETE_MODEL: Scope.MODELS,
+    Action.OPEN_MLFLOW: Scope.MODELS,
+    Action.READ_JOB: Scope.READ,
+    Action.START_JOB: Scope.PREDICT,
+    Action.SEE_OWN_ACCOUNT: Scope.READ,
+    Action.CHANGE_OWN_ACCOUNT: None,  # a stolen key must not become a password or another key
+    Action.MANAGE_USERS: Scope.ADMIN,
+    Action.READ_AUDIT: Scope.ADMIN,
 }
 
 # What an engineer may change only on models of their own; an administrator on any.
@@ -73,12 +102,22 @@ def visible(actor: Actor, target: Target) -> bool:
 
 def allowed(actor: Actor, action: Action, target: Target | None = None) -> bool:
     """Whether `require` would let this pass."""
-    if actor.role is None or actor.role not in ROLES[action]:
+    if actor.role is None or actor.role not in ROLES[action] or not _in_scope(actor, action):
         return False
     if target is None:
         return True
     owns = actor.role == Role.ADMIN or actor.id == target.owner_id
     return visible(actor, target) and (owns or action not in OWNED)
+
+
+def _in_scope(actor: Actor, action: Action) -> bool:
+    """Scopes imply one another only this far: `admin` covers all that a key may, the others also read."""
+    if actor.scopes is None:
+        return True
+    wanted = SCOPES[action]
+    if wanted is None:
+        return False
+    return Scope.ADMIN in actor.scopes or wanted in actor.scopes or (wanted is Scope.READ and bool(actor.scopes))
 
 
 def require(actor: Actor, action: Action, target: Target | None = None) -> None:
@@ -89,4 +128,5 @@ def require(actor: Actor, action: Action, target: Target | None = None) -> None:
         raise NotFound(f"{target.label} does not exist, or you may not see it")
     if not allowed(actor, action, target):
         on = f" on {target.label}" if target else ""
-        raise Forbidden(f"the role {actor.role} may not do {action}{on}", details={"action": str(action)})
+        who = f"the role {actor.role}" if _in_scope(actor, action) else "this API key"
+        raise Forbidden(f"{who} may not do {action}{on}", details={"action": str(action)})

@@ -2,6 +2,7 @@
 
 from registry.records.database import Database, one_at_a_time, open_database
 from registry.records.tables import (
+    ApiKey,
     AuditEntry,
     Job,
     JobState,
@@ -16,6 +17,7 @@ from registry.records.tables import (
 )
 
 __all__ = [
+    "ApiKey",
     "AuditEntry",
     "Database",
     "Job",

@@ -113,6 +113,22 @@ class RefreshToken(SQLModel, table=True):
     revoked_at: datetime | None = _time(nullable=True)
 
 
+class ApiKey(SQLModel, table=True):
+    """A program's key. Its secret is stored as its sha256; `prefix` tells keys apart and finds the row."""
+
+    __tablename__ = "api_keys"
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    user_id: str = Field(foreign_key="users.id", ondelete="CASCADE", index=True, max_length=32)
+    name: str = Field(max_length=80)
+    prefix: str = Field(max_length=16, unique=True, index=True)
+    secret_hash: str = Field(max_length=64)
+    scopes: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    created_at: datetime = _time()
+    expires_at: datetime | None = _time(nullable=True)
+    last_used_at: datetime | None = _time(nullable=True)
+
+
 class LoginThrottle(SQLModel, table=True):
     """Failed sign-ins of one account or one address, and until when it must wait."""
 

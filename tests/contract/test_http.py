@@ -260,6 +260,40 @@ def test_a_forged_or_old_token_opens_nothing(
     assert response.json()["error"]["code"] in {"session_expired", "not_signed_in"}
 
 
+def test_an_api_key_works_both_ways_until_it_is_revoked(api: httpx.Client, anonymous: httpx.Client) -> None:
+    given = {"name": "contract", "scopes": ["read"], "expires_in_days": 1}
+    made = api.post("/api/v1/auth/api-key/generate", json=given)
+    assert made.status_code == 201
+    key, key_id = made.json()["key"], made.json()["id"]
+    assert key.startswith("nxk_")
+    for headers in ({"X-API-Key": key}, {"Authorization": f"Bearer {key}"}):
+        assert anonymous.get("/api/v1/models", headers=headers).status_code == 200
+        refused = anonymous.put(f"/api/v1/models/{BLOB}/aliases/x", json={"version": 1}, headers=headers)
+        _refusal(refused, 403, "forbidden")
+        _refusal(anonymous.post("/api/v1/auth/api-key/generate", json=given, headers=headers), 403, "forbidden")
+    listed = api.get("/api/v1/auth/api-keys").json()
+    assert key_id in {each["id"] for each in listed["items"]}
+    assert key.split("_")[2] not in json.dumps(listed)
+    assert api.delete("/api/v1/auth/api-key/revoke", params={"id": key_id}).status_code == 204
+    _refusal(api.delete("/api/v1/auth/api-key/revoke", params={"id": key_id}), 404, "key_not_found")
+    _refusal(anonymous.get("/api/v1/models", headers={"X-API-Key": key}), 401, "not_signed_in")
+
+
+def test_mlflows_own_client_works_through_the_gate_with_an_api_key(
+    api: httpx.Client, platform: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    made = api.post("/api/v1/auth/api-key/generate", json={"name": "mlflow", "scopes": ["models"]}).json()
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", made["key"])
+    client = MlflowClient(f"{platform.url}/mlflow", f"{platform.url}/mlflow")
+    assert BLOB in {model.name for model in client.search_registered_models()}
+    run = client.create_run(client.create_experiment("through-the-gate"))
+    client.log_metric(run.info.run_id, "loss", 0.5)
+    client.log_text(run.info.run_id, "hello", "note.txt")
+    assert client.get_run(run.info.run_id).data.metrics == {"loss": 0.5}
+
+
 def _routes(api: httpx.Client) -> list[tuple[str, str]]:
     document = api.get("/api/v1/openapi.json").raise_for_status().json()
     return [(method, path) for path, item in document["paths"].items() for method in item]

@@ -6,6 +6,7 @@ The tests are the steps of one walk and run in this order.
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -120,6 +121,22 @@ def test_mlflow_opens_behind_the_same_sign_in(window: BrowserContext, fresh: Run
     tab.goto(f"{fresh.url}/mlflow/#/models/{NAME}")
     expect(tab.get_by_text(NAME).first).to_be_visible()
     tab.close()
+
+
+def test_an_api_key_is_shown_once_and_works(page: Page, fresh: Running) -> None:
+    page.goto(f"{fresh.url}/account")
+    page.get_by_text("Make a key").click()
+    page.get_by_label("Name", exact=True).fill("line 3")
+    page.get_by_role("button", name="Make the key").click()
+    shown = page.locator("code").filter(has_text=re.compile(r"^nxk_[0-9a-f]{8}_"))
+    expect(shown).to_be_visible()
+    key = {"X-API-Key": shown.inner_text().strip()}
+    assert httpx.get(f"{fresh.url}/api/v1/models", headers=key).status_code == 200
+    page.get_by_role("button", name="Revoke", exact=True).click()
+    expect(shown).to_have_count(0)
+    page.get_by_role("button", name="Really revoke").click()
+    expect(page.get_by_role("button", name="Really revoke")).to_have_count(0)
+    assert httpx.get(f"{fresh.url}/api/v1/models", headers=key).status_code == 401
 
 
 def test_a_session_ended_elsewhere_closes_the_open_page(page: Page, window: BrowserContext, fresh: Running) -> None:

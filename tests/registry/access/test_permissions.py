@@ -24,6 +24,7 @@ EXPECTED = {
     Action.OPEN_MLFLOW: "admin engineer",
     Action.READ_JOB: EVERYBODY,
     Action.START_JOB: EVERYBODY,
+    Action.SEE_OWN_ACCOUNT: EVERYBODY,
     Action.CHANGE_OWN_ACCOUNT: EVERYBODY,
     Action.MANAGE_USERS: "admin",
     Action.READ_AUDIT: "admin",
