@@ -6,6 +6,7 @@ from typing import Self
 from registry.access.accounts import Accounts
 from registry.access.bearers import Bearers, TokensOrKeys
 from registry.access.keys import Keys
+from registry.access.people import People
 from registry.access.sessions import Sessions
 from registry.access.tokens import Tokens
 from registry.models.registry import ModelRegistry
@@ -26,6 +27,7 @@ class Platform:
     tokens: Tokens
     keys: Keys
     bearers: Bearers
+    people: People
     models: ModelRegistry
     serving: Serving
     storage: LocalStorage
@@ -36,15 +38,16 @@ class Platform:
         settings.prepare_home()
         database = open_database(settings.records_url)
         models = ModelRegistry(settings, database)
-        tokens, keys = Tokens(database, settings), Keys(database)
+        sessions, tokens, keys = Sessions(database, settings), Tokens(database, settings), Keys(database)
         return cls(
             settings=settings,
             database=database,
             accounts=Accounts(database, settings),
-            sessions=Sessions(database, settings),
+            sessions=sessions,
             tokens=tokens,
             keys=keys,
             bearers=TokensOrKeys(tokens, keys),
+            people=People(database, sessions, tokens),
             models=models,
             serving=Serving(models, settings),
             storage=open_storage(settings.storage_root),

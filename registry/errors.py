@@ -21,6 +21,7 @@
     │   └── ObjectNotFound            404  object_not_found
     ├── Conflict                      409  conflict
     │   ├── NameTaken                 409  name_taken
+    │   ├── LastAdministrator         409  last_administrator
     │   └── SetupDone                 409  setup_done
     ├── NotSignedIn                   401  not_signed_in
     │   ├── InvalidCredentials        401  invalid_credentials
@@ -195,6 +196,13 @@ class NameTaken(Conflict):
 
     code = "name_taken"
     default_hint = "Choose another name."
+
+
+class LastAdministrator(Conflict):
+    """A change that would leave the platform without an active administrator."""
+
+    code = "last_administrator"
+    default_hint = "Make somebody else an administrator first."
 
 
 class SetupDone(Conflict):

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 
-from app.api import auth, documents, failures, inference, models
+from app.api import auth, documents, failures, inference, models, users
 from app.platform import Platform
 
 VERSION = "0.1.0"
@@ -25,7 +25,7 @@ def create_api(platform: Platform) -> FastAPI:
     )
     api.state.platform = platform
     api.add_middleware(GZipMiddleware, minimum_size=2_048, compresslevel=4)
-    for router in (auth.router, models.router, inference.router):
+    for router in (auth.router, models.router, inference.router, users.router):
         api.include_router(router)
     failures.install(api)
     documents.install(api)

@@ -294,6 +294,30 @@ def test_mlflows_own_client_works_through_the_gate_with_an_api_key(
     assert client.get_run(run.info.run_id).data.metrics == {"loss": 0.5}
 
 
+def test_users_are_administered(api: httpx.Client, anonymous: httpx.Client, platform: Running) -> None:
+    made = api.post("/api/v1/users", json={"username": "otto", "password": platform.password, "role": "operator"})
+    assert made.status_code == 201
+    user = made.json()
+    assert "password" not in made.text
+    _refusal(api.post("/api/v1/users", json={"username": "OTTO", "password": platform.password}), 409, "name_taken")
+    _refusal(api.post("/api/v1/users", json={"username": "x", "password": "short"}), 422, "invalid_input")
+    _refusal(api.post("/api/v1/users", json={"username": "x", "password": "y", "role": "god"}), 422, "invalid_input")
+    path = f"/api/v1/users/{user['id']}"
+    assert api.get("/api/v1/users", params={"search": "ott"}).json()["items"] == [user]
+    assert api.put(path, json={"full_name": "Otto O."}).json()["full_name"] == "Otto O."
+    assert api.put(f"{path}/role", json={"role": "engineer"}).json()["role"] == "engineer"
+    assert api.post(f"{path}/deactivate").json()["active"] is False
+    given = {"username": "otto", "password": platform.password}
+    _refusal(anonymous.post("/api/v1/auth/login", json=given), 401, "invalid_credentials")
+    assert api.post(f"{path}/activate").json()["active"] is True
+    assert anonymous.post("/api/v1/auth/login", json=given).status_code == 200
+    assert api.get(f"{path}/activity").json()["total"] >= 1
+    assert api.delete(path).status_code == 204
+    _refusal(api.get(path), 404, "user_not_found")
+    me = api.get("/api/v1/auth/me").json()
+    _refusal(api.delete(f"/api/v1/users/{me['id']}"), 409, "last_administrator")
+
+
 def _routes(api: httpx.Client) -> list[tuple[str, str]]:
     document = api.get("/api/v1/openapi.json").raise_for_status().json()
     return [(method, path) for path, item in document["paths"].items() for method in item]

@@ -1,0 +1,121 @@
+"""Users, as an administrator changes them."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlmodel import select
+
+from registry.access import Actor
+from registry.access.accounts import Accounts
+from registry.access.actor import local_actor, of_user
+from registry.access.people import People
+from registry.access.sessions import Sessions
+from registry.access.tokens import Tokens
+from registry.errors import Forbidden, InvalidInput, LastAdministrator, NotSignedIn, UserNotFound
+from registry.records import AuditEntry, Database, Role, User, audit
+from registry.settings import Settings
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def accounts(database: Database, settings: Settings) -> Accounts:
+    return Accounts(database, settings)
+
+
+@pytest.fixture
+def people(database: Database, settings: Settings) -> People:
+    return People(database, Sessions(database, settings), Tokens(database, settings))
+
+
+@pytest.fixture
+def make(accounts: Accounts) -> Callable[[str, Role], User]:
+    return lambda name, role: accounts.create(local_actor(), name, PASSWORD, role)
+
+
+def test_users_are_searched_filtered_and_paged(people: People, make: Callable[[str, Role], User], admin: Actor) -> None:
+    for name, role in (("Zoe", Role.USER), ("ada", Role.ADMIN), ("Bob_1", Role.USER), ("bobx1", Role.OPERATOR)):
+        make(name, role)
+    found, total = people.page(admin, number=1, size=3)
+    assert ([user.username for user in found], total) == (["ada", "Bob_1", "bobx1"], 4)
+    assert [user.username for user in people.page(admin, search="BOB")[0]] == ["Bob_1", "bobx1"]
+    assert [user.username for user in people.page(admin, search="b_1")[0]] == ["Bob_1"]  # no wildcard
+    assert people.page(admin, search="%")[1] == 0
+    assert people.page(admin, role=Role.USER)[1] == 2
+    assert people.page(admin, active=False)[1] == 0
+
+
+def test_only_administrators_see_and_change_users(people: People, make: Callable[[str, Role], User]) -> None:
+    eve = make("eve", Role.ENGINEER)
+    actor = of_user(eve, "session")
+    attempts: list[Callable[[], object]] = [
+        lambda: people.page(actor),
+        lambda: people.get(actor, eve.id),
+        lambda: people.update(actor, eve.id, premium=True),
+        lambda: people.set_role(actor, eve.id, Role.ADMIN),
+        lambda: people.set_active(actor, eve.id, active=False),
+        lambda: people.delete(actor, eve.id),
+        lambda: people.activity(actor, eve.id, number=1, size=1),
+    ]
+    for attempt in attempts:
+        with pytest.raises(Forbidden):
+            attempt()
+
+
+@pytest.mark.parametrize(
+    "take_away",
+    [
+        lambda people, actor, user: people.set_role(actor, user.id, Role.USER),
+        lambda people, actor, user: people.set_active(actor, user.id, active=False),
+        lambda people, actor, user: people.delete(actor, user.id),
+    ],
+)
+def test_rights_that_are_taken_away_end_sessions_and_tokens(  # type: ignore[no-untyped-def]
+    people: People, make, accounts: Accounts, database: Database, settings: Settings, admin: Actor, take_away
+) -> None:
+    eve = make("eve", Role.ENGINEER)
+    sessions, tokens = Sessions(database, settings), Tokens(database, settings)
+    cookie, pair = sessions.exchange(accounts.code_for(eve)), tokens.issue(eve)
+    take_away(people, admin, eve)
+    assert Sessions(database, settings).resolve(cookie) is None
+    with pytest.raises(NotSignedIn):
+        tokens.refresh(pair.refresh_token)
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda people, actor, user: people.set_role(actor, user.id, Role.USER),
+        lambda people, actor, user: people.set_active(actor, user.id, active=False),
+        lambda people, actor, user: people.delete(actor, user.id),
+    ],
+)
+def test_the_last_administrator_stays(people: People, make, admin: Actor, lose) -> None:  # type: ignore[no-untyped-def]
+    ada = make("ada", Role.ADMIN)
+    with pytest.raises(LastAdministrator, match="ada"):
+        lose(people, admin, ada)
+    make("zoe", Role.ADMIN)
+    lose(people, admin, ada)
+
+
+def test_a_change_names_what_it_changes(people: People, make: Callable[[str, Role], User], admin: Actor) -> None:
+    eve = make("eve", Role.USER)
+    assert people.update(admin, eve.id, premium=True, full_name="Eve E.").premium
+    for wrong in ({"password_hash": "x"}, {"role": "admin"}, {"id": "1"}):
+        with pytest.raises(InvalidInput):
+            people.update(admin, eve.id, **wrong)
+    with pytest.raises(UserNotFound):
+        people.get(admin, "nobody")
+
+
+def test_every_change_is_in_the_trail_with_before_and_after(
+    people: People, make: Callable[[str, Role], User], admin: Actor, database: Database
+) -> None:
+    eve = make("eve", Role.USER)
+    people.set_role(admin, eve.id, Role.OPERATOR)
+    people.delete(admin, eve.id)
+    with database.read() as session:
+        rows = session.exec(select(AuditEntry).where(AuditEntry.actor_id == admin.id)).all()
+        assert audit.first_broken(session) is None
+    assert [row.action for row in rows] == ["user.role", "user.delete"]
+    assert rows[0].details == {"before": {"role": "user"}, "after": {"role": "operator"}}
