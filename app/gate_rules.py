@@ -20,7 +20,6 @@ _FOR_ADMINS = ("/_stcore/metrics", "/_stcore/script-health-check", "/metrics")
 _PUBLIC_API = {
     "/api/v1/auth/login": "POST",
     "/api/v1/auth/refresh": "POST",
-    "/api/v1/auth/register": "POST",
     "/api/v1/openapi.json": "GET",
     "/api/v1/docs": "GET",
 }

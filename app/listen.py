@@ -27,5 +27,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,  # its lines would carry session ids
         server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),  # else anybody could claim any address
+        forwarded_allow_ips=settings.trusted_proxies or None,
         timeout_graceful_shutdown=_GRACE_S,
     )

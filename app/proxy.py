@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.gate_answers import error_response
 from app.gate_visit import OWN_PREFIX
-from registry.access import Action, Actor, require
+from registry.access import Actor
 from registry.access.actor import ANONYMOUS
 from registry.errors import RegistryError, Unavailable
 
@@ -44,12 +44,13 @@ class Proxy:
     """An ASGI application that hands everything below its mount to `upstream()`, the URL of that very path there.
 
     `upstream` is asked for each request, because a restarted server may listen elsewhere; it may raise Unavailable.
+    `admit` is asked with actor, method and path, and raises where something may not be done there.
     `headers` are added to what goes up, for a server that wants its own proof.
     """
 
     name: str
     upstream: Callable[[], str]
-    action: Action = Action.OPEN_MLFLOW
+    admit: Callable[[Actor, str, str], None]
     unavailable: type[Unavailable] = Unavailable
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     client: httpx.AsyncClient = field(
@@ -71,7 +72,7 @@ class Proxy:
     async def _http(self, request: Request) -> Response:
         request_id = getattr(request.state, "request_id", "")
         try:
-            require(_actor(request.scope), self.action)
+            self.admit(_actor(request.scope), request.method, request.scope["path"])
             answer = await self._ask(request)
         except RegistryError as error:
             return error_response(error, request_id)
@@ -113,7 +114,7 @@ class Proxy:
 
     async def _websocket(self, browser: WebSocket) -> None:
         try:
-            require(_actor(browser.scope), self.action)
+            self.admit(_actor(browser.scope), "GET", browser.scope["path"])
             base = await self._url(browser.scope)
             offered = [websockets.Subprotocol(each) for each in browser.scope.get("subprotocols", [])]
             connection = await websockets.connect(

@@ -1,6 +1,8 @@
 """The web server's application: the gate, and behind it the pages, the API and the proxied interfaces."""
 
 import asyncio
+import contextlib
+import importlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Mount, Route
 from streamlit.runtime import Runtime
 
-from app import readiness
+from app import mlflow_rules, readiness
 from app.api import create_api
 from app.gate import Gate
 from app.gate_answers import error_response
@@ -29,6 +31,7 @@ from registry.settings import PROJECT_ROOT, load_settings
 
 MAIN_PAGE = Path(__file__).with_name("main.py")
 ICON = Path(__file__).with_name("static") / "favicon.png"
+_PAGES = ("app.ui.sign_in", "app.pages.dashboard", "app.pages.models", "app.pages.inference", "app.pages.account")
 log = logging.getLogger(__name__)
 
 
@@ -41,7 +44,7 @@ def build(platform: Platform) -> Gate:
     """The application over an opened platform. Streamlit allows one per process."""
     _configure_streamlit(platform)
     session.hold(platform)
-    mlflow = Proxy("MLflow", lambda: mlflow_url(platform.settings), unavailable=MlflowUnavailable)
+    mlflow = Proxy("MLflow", lambda: mlflow_url(platform.settings), mlflow_rules.admit, unavailable=MlflowUnavailable)
 
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
@@ -84,7 +87,10 @@ def _routes(platform: Platform, mlflow: Proxy) -> list[BaseRoute]:
 
 
 def _warm_up(platform: Platform) -> None:
-    """Take MLflow's slow import now, rather than from the first person who opens a page."""
+    """Take the slow imports now, rather than from the first person who opens a page."""
+    for module in ("altair", "jsonschema", "rfc3987_syntax", "streamlit_authenticator", *_PAGES):
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(module)
     try:
         platform.models.ping()
     except RegistryError as error:

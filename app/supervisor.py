@@ -97,7 +97,8 @@ class Supervisor:
         deadline = time.monotonic() + timeout_s
         while not self._stopping.is_set() and time.monotonic() < deadline:
             if child.process is not None and child.process.poll() is not None:
-                raise ProcessFailed(f"{name} ended with status {child.process.returncode}: {self._last_words(name)}")
+                said, hint = self._last_words(name)
+                raise ProcessFailed(f"{name} ended with status {child.process.returncode}: {said}", hint=hint)
             if child.spec.ready():
                 return True
             self._stopping.wait(0.1)
@@ -158,12 +159,14 @@ class Supervisor:
             child.restarts += 1
             self._spawn(child)
 
-    def _last_words(self, name: str) -> str:
+    def _last_words(self, name: str) -> tuple[str, str]:
+        """The message and the hint of the error a process ended with, else its last line."""
         lines = (self._logs / f"{name}.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
         for line in reversed(lines[-30:]):
             with suppress(ValueError, KeyError, TypeError):
-                return str(json.loads(line)["error"]["message"])
-        return lines[-1][:300] if lines else "it said nothing"
+                error = json.loads(line)["error"]
+                return str(error["message"]), str(error["hint"])
+        return (lines[-1][:300] if lines else "it said nothing"), ""
 
 
 def _open_log(path: Path) -> IO[bytes]:

@@ -78,6 +78,7 @@ class InvalidInput(RegistryError):
 
     code = "invalid_input"
     status = 422
+    default_hint = "Correct the value that the message names and send it again."
 
 
 class InvalidImage(InvalidInput):
@@ -189,6 +190,7 @@ class Conflict(RegistryError):
 
     code = "conflict"
     status = 409
+    default_hint = "Look at what is there now, then try again."
 
 
 class NameTaken(Conflict):
@@ -275,7 +277,7 @@ class MlflowUnavailable(Unavailable):
     """The MLflow server does not answer."""
 
     code = "mlflow_unavailable"
-    default_hint = "Start the platform with `nexusai up`, or check NEXUSAI_MLFLOW_TRACKING_URI."
+    default_hint = "Try again in a moment; if nothing runs, start the platform with `nexusai up`."
 
 
 class StorageUnavailable(Unavailable):

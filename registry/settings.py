@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     secure_cookies: bool = Field(False, description="the app is reached over TLS: cookies become Secure and __Host-")
     access_token_minutes: int = Field(15, ge=1, le=1_440, description="minutes an access token is valid")
     refresh_token_days: int = Field(30, ge=1, le=365, description="days a refresh token is valid")
+    trusted_proxies: str = Field(
+        "", description="addresses of reverse proxies whose X-Forwarded-* headers count, comma-separated"
+    )
     upload_max_mb: int = Field(512, ge=1, le=16_384, description="largest model upload in MiB")
     image_max_mb: int = Field(32, ge=1, le=512, description="largest image upload in MiB")
     image_max_pixels: int = Field(
@@ -177,6 +180,8 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**(below | given)) if below else settings
     except ValidationError as error:
         raise _invalid(error, "the settings") from error
+    except UnicodeDecodeError as error:
+        raise InvalidSetting(".env is not UTF-8 text") from error
 
 
 def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
@@ -210,7 +215,7 @@ def _as_text(value: Any) -> str:
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidSetting(f"{path} is not readable YAML: {error}") from error
     if content is not None and not isinstance(content, dict):
         raise InvalidSetting(f"{path}: expected a mapping of settings, got {type(content).__name__}")

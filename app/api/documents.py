@@ -1,17 +1,18 @@
 """The API's own documentation page, served from this machine: many platforms are offline."""
 
+from importlib.resources import files
+
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
-from swagger_ui_bundle import swagger_ui_path
 
 _BASE = "/api/v1"
 
 
 def install(api: FastAPI) -> None:
     """Serve the page at /docs, with its script and style beside it."""
-    api.mount("/docs/assets", StaticFiles(directory=swagger_ui_path), name="docs-assets")
+    api.mount("/docs/assets", StaticFiles(directory=str(files("fastapi_offline") / "static")), name="docs-assets")
     page = get_swagger_ui_html(
         openapi_url=f"{_BASE}/openapi.json",
         title=f"{api.title} API",

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.errors import InvalidInput, NotSignedIn, RegistryError, TooManyAttempts
 
@@ -18,7 +19,7 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(RegistryError, _refused)
     api.add_exception_handler(RequestValidationError, _malformed)
     api.add_exception_handler(HTTPException, _http)
-    api.add_exception_handler(Exception, _unexpected)
+    api.add_middleware(CatchAll)
 
 
 def answer(error: RegistryError, request: Request) -> JSONResponse:
@@ -56,7 +57,31 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+class CatchAll:
+    """Answers what nobody foresaw, inside the server's own handler: that one would also close the connection."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sent)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            response = _unexpected(Request(scope), error)
+            await response(scope, receive, send)
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
     request_id = _request_id(request)
     _log.error("unexpected_error", path=request.url.path, request_id=request_id, exc_info=error)
     return answer(RegistryError("something went wrong here", hint=f"The log names it under {request_id}."), request)

@@ -11,7 +11,7 @@ from registry.settings import guard_opencv
 
 cli = typer.Typer(
     name="nexusai",
-    help="Notebook-first vision MLOps: publish models, serve them on images, video and cameras.",
+    help="Notebook-first vision MLOps: publish models, serve them in an app, over HTTP and from Python.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

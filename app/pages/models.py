@@ -9,7 +9,7 @@ from app.ui.pager import first_page, page_number, pager
 from app.ui.session import platform, required
 from app.ui.states import empty_state, error_box
 from registry.access import Action, Actor, allowed
-from registry.errors import NotFound
+from registry.errors import RegistryError
 
 _SIZE = 10
 
@@ -21,7 +21,7 @@ def draw() -> None:
     if name:
         try:
             model_detail.draw(actor, name)
-        except NotFound as error:
+        except RegistryError as error:
             error_box(error)
             model_detail.way_back()
         return

@@ -9,7 +9,7 @@ from app.ui.frame import card, page_header
 from app.ui.model_row import access_badge, task_badge, try_model
 from app.ui.session import platform
 from app.ui.states import error_box
-from app.ui.text import ago, bytes_text, plain
+from app.ui.text import ago, badge_text, bytes_text, plain
 from registry.access import Action, Actor, allowed
 from registry.errors import RegistryError
 from registry.models.types import ModelSummary, ModelVersion
@@ -56,7 +56,7 @@ def _header(actor: Actor, model: ModelSummary) -> None:
         task_badge(model.task)
         access_badge(model.access_level)
         for alias, version in sorted(model.aliases.items()):
-            st.badge(f"{plain(alias)} → v{version}", icon=":material/flag:", color="blue")
+            st.badge(f"{badge_text(alias)} → v{version}", icon=":material/flag:", color="blue")
 
 
 def _chosen(model: ModelSummary, versions: Sequence[ModelVersion]) -> ModelVersion:
@@ -170,6 +170,6 @@ def _labels(about: ModelCard) -> None:
             horizontal=True, gap="xsmall", height=240 if len(about.labels) > 40 else "content", border=False
         ):
             for label in about.labels[:200]:
-                st.badge(plain(label, longest=40), color="gray")
+                st.badge(badge_text(label), color="gray")
             if len(about.labels) > 200:
                 st.badge(f"and {len(about.labels) - 200} more", color="gray")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.ui.frame import card
-from app.ui.text import ago, plain
+from app.ui.text import ago, badge_text, plain
 from registry.models.types import CHAMPION, ModelSummary
 
 TASKS = {
@@ -26,13 +26,13 @@ ACCESS = {
 def task_badge(task: str) -> None:
     """What the model answers, as a coloured badge."""
     label, icon, colour = TASKS.get(task, (task or "Unknown", "help", "gray"))
-    st.badge(plain(label), icon=f":material/{icon}:", color=colour)  # type: ignore[arg-type]
+    st.badge(badge_text(label), icon=f":material/{icon}:", color=colour)  # type: ignore[arg-type]
 
 
 def access_badge(level: str) -> None:
     """Who may see the model."""
     label, icon = ACCESS.get(level, (level, "lock"))
-    st.badge(label, icon=f":material/{icon}:", color="gray")
+    st.badge(badge_text(label), icon=f":material/{icon}:", color="gray")
 
 
 def model_row(model: ModelSummary, page: str) -> None:

@@ -5,15 +5,21 @@ from datetime import UTC, datetime
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$^=&'\"@/])")
 _WORD_JOINER = "\u2060"  # invisible; splits `:material/…:`, `:red[…]` and `:smile:` into harmless text
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # would turn the rest of the line around
 _COLLAPSE = re.compile(r"\s+")
 
 
 def plain(text: str, *, longest: int = 400) -> str:
     """Text from a person or a file as Markdown that shows exactly that text on one line, without any effect."""
-    flat = _COLLAPSE.sub(" ", text).strip()
+    flat = _COLLAPSE.sub(" ", _BIDI.sub("", text)).strip()
     if len(flat) > longest:
         flat = flat[: longest - 1].rstrip() + "…"
     return _MARKDOWN.sub(r"\\\1", flat).replace(":", f":{_WORD_JOINER}")
+
+
+def badge_text(text: str, *, longest: int = 40) -> str:
+    """`plain` for `st.badge`, which escapes brackets itself."""
+    return plain(text, longest=longest).replace("\\[", "[").replace("\\]", "]")
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:

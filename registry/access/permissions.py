@@ -19,6 +19,7 @@ class Action(StrEnum):
     CHANGE_MODEL = "model.change"
     DELETE_MODEL = "model.delete"
     OPEN_MLFLOW = "mlflow.open"
+    MANAGE_MLFLOW = "mlflow.manage"
     READ_JOB = "job.read"
     START_JOB = "job.start"
     SEE_OWN_ACCOUNT = "account.see"
@@ -40,6 +41,7 @@ ROLES: dict[Action, frozenset[Role]] = {
     Action.CHANGE_MODEL: BUILDERS,
     Action.DELETE_MODEL: BUILDERS,
     Action.OPEN_MLFLOW: BUILDERS,
+    Action.MANAGE_MLFLOW: ADMINS,
     Action.READ_JOB: EVERYONE,
     Action.START_JOB: EVERYONE,
     Action.SEE_OWN_ACCOUNT: EVERYONE,
@@ -67,6 +69,7 @@ SCOPES: dict[Action, Scope | None] = {
     Action.CHANGE_MODEL: Scope.MODELS,
     Action.DELETE_MODEL: Scope.MODELS,
     Action.OPEN_MLFLOW: Scope.MODELS,
+    Action.MANAGE_MLFLOW: Scope.MODELS,
     Action.READ_JOB: Scope.READ,
     Action.START_JOB: Scope.PREDICT,
     Action.SEE_OWN_ACCOUNT: Scope.READ,

@@ -63,9 +63,11 @@ def _be_quick_and_quiet() -> None:
 
 def _ours(error: Any, uri: str) -> RegistryError:
     code = getattr(error, "error_code", "")
-    text = str(error).splitlines()[0][:300]
+    text = (str(error).splitlines() or [""])[0][:300]
     if code == "RESOURCE_DOES_NOT_EXIST":
         return ModelNotFound(f"MLflow does not have it: {text}")
     if code == "RESOURCE_ALREADY_EXISTS":
         return Conflict(f"MLflow has it already: {text}")
-    return MlflowUnavailable(f"the MLflow server at {uri} did not do what was asked: {text}")
+    if "HTTPConnectionPool" in text or "Connection" in text:
+        return MlflowUnavailable("the MLflow server does not answer", details={"uri": uri})
+    return MlflowUnavailable(f"the MLflow server did not do what was asked: {text}", details={"uri": uri})

@@ -40,7 +40,8 @@ class VersionFiles:
 
     def card(self, found: Any) -> ModelCard:
         """The card of an MLflow model version, checked against its recorded sha256."""
-        return ModelCard.parse(self._one(found.run_id, CARD, found.tags[tags.CARD_SHA256]).read_bytes())
+        sha256 = tags.read_sha256(found.tags, tags.CARD_SHA256)
+        return ModelCard.parse(self._one(found.run_id, CARD, sha256).read_bytes())
 
     def fetch(self, version: ModelVersion) -> dict[str, Path]:
         """The version's files by name. Raises IntegrityError, MlflowUnavailable."""
@@ -48,7 +49,7 @@ class VersionFiles:
 
     def _one(self, run_id: str, name: str, sha256: str) -> Path:
         kept = self._root / sha256[:2] / sha256
-        if not kept.is_file():
+        if not kept.is_file() or sha256_of(kept.read_bytes()) != sha256:
             self._download(run_id, name, sha256, kept)
         return kept
 

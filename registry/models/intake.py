@@ -6,11 +6,12 @@ from registry.access import Action, Actor, require
 from registry.errors import InvalidModel, UploadTooLarge
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry, check_name
+from registry.models.trial import try_out
 from registry.models.types import CHAMPION, ModelVersion
 from registry.runtime.card import ModelCard
 from registry.runtime.graph_check import check_graph
 from registry.runtime.infer_card import infer_card
-from registry.runtime.loading import MODEL_FILE, load
+from registry.runtime.loading import MODEL_FILE
 from registry.settings import AccessLevel
 
 
@@ -25,7 +26,7 @@ def take_in(  # noqa: PLR0913 - the fields of the upload form
     access_level: AccessLevel = "authenticated",
     alias: str = CHAMPION,
 ) -> ModelVersion:
-    """Check an ONNX file, run it once, and register it as a new version of `name`.
+    """Check an ONNX file, run it once in a bounded child, and register it as a new version of `name`.
 
     Without a card one is read from the file's metadata and shapes. Raises Forbidden, UploadTooLarge,
     InvalidModel, UnsupportedOutputs, InvalidCard; a refused file leaves nothing behind.
@@ -41,7 +42,7 @@ def take_in(  # noqa: PLR0913 - the fields of the upload form
     known = card or infer_card(data)
     if description:
         known = known.model_copy(update={"description": description})
-    load({MODEL_FILE: data}, known).warm_up()
+    try_out(data, known)
     return models.publish(
         actor, Draft(name, {MODEL_FILE: data}, known, description or known.description, access_level, alias)
     )

@@ -3,18 +3,18 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from registry.access import Action, Actor, require
 from registry.access.permissions import visible
-from registry.errors import AliasNotFound, InvalidInput, ModelNotFound, VersionNotFound
+from registry.errors import AliasNotFound, Conflict, InvalidInput, ModelNotFound, VersionNotFound
 from registry.models import tags
 from registry.models.client import Mlflow
 from registry.models.files import VersionFiles
 from registry.models.publish import Draft, publish
 from registry.models.types import CHAMPION, ModelSummary, ModelVersion
 from registry.records import Database, audit
-from registry.settings import Settings
+from registry.settings import AccessLevel, Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,30}")
@@ -98,8 +98,14 @@ class ModelRegistry:
         existing = self._find(draft.name)
         if existing is not None:
             require(actor, Action.CHANGE_MODEL, existing.target())
-        with self._mlflow.connected() as client:
-            number = publish(client, actor, draft, is_new=existing is None, settings=self.settings)
+        try:
+            with self._mlflow.connected() as client:
+                number = publish(client, actor, draft, is_new=existing is None, settings=self.settings)
+        except Conflict:  # somebody else published the first version of this name just now
+            existing = self.get(actor, draft.name)
+            require(actor, Action.CHANGE_MODEL, existing.target())
+            with self._mlflow.connected() as client:
+                number = publish(client, actor, draft, is_new=False, settings=self.settings)
         self._trace(actor, "model.publish", draft.name, version=number, alias=draft.alias)
         return self.resolve(actor, draft.name, version=number)
 
@@ -142,9 +148,9 @@ class ModelRegistry:
         return ModelVersion(
             name=found.name,
             version=number,
-            sha256=found.tags[tags.SHA256],
+            sha256=tags.read_sha256(found.tags, tags.SHA256),
             files=tags.read_files(found.tags),
-            size_bytes=int(found.tags.get(tags.SIZE, 0)),
+            size_bytes=_whole(found.tags.get(tags.SIZE, "")),
             card=self.files.card(found),
             aliases=tuple(sorted(alias for alias, held in model.aliases.items() if held == number)),
             created_at=_time(found.creation_timestamp),
@@ -194,7 +200,9 @@ def _number_of(model: ModelSummary, alias: str | None) -> int:
 
 def _summary(found: Any) -> ModelSummary:
     newest = max((int(each.version) for each in found.latest_versions or ()), default=0)
-    level = found.tags.get(tags.ACCESS_LEVEL, "authenticated")
+    level = found.tags.get(tags.ACCESS_LEVEL, "private")  # what was not published by us stays with administrators
+    if level not in get_args(AccessLevel):
+        level = "private"
     return ModelSummary(
         name=found.name,
         task=found.tags.get(tags.TASK, ""),
@@ -208,6 +216,10 @@ def _summary(found: Any) -> ModelSummary:
         latest_version=newest,
         aliases={alias: int(version) for alias, version in (found.aliases or {}).items()},
     )
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 16 else 0
 
 
 def _time(milliseconds: int) -> datetime:

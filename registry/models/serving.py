@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from registry.access import Actor
-from registry.errors import RegistryError
+from registry.errors import MlflowUnavailable, RegistryError
 from registry.models.answer import Answer
 from registry.models.registry import ModelRegistry
 from registry.models.types import ModelVersion
@@ -111,8 +111,10 @@ class Serving:
         """
         asked = _Asked(actor, model, version, alias)
         known, now = self._resolved.get(asked.key), time.monotonic()
-        if known is None or known.at + STALE_SECONDS < now:
+        if known is None:
             return self._resolve(asked)
+        if known.at + STALE_SECONDS < now:
+            return self._resolve_or_keep(asked, known)
         if known.at + RESOLVE_SECONDS < now and self._refreshing.acquire(blocking=False):
             threading.Thread(target=self._refresh, args=(asked,), daemon=True).start()
         return known.version
@@ -124,10 +126,20 @@ class Serving:
         self._resolved[asked.key] = _Resolved(found, time.monotonic())
         return found
 
+    def _resolve_or_keep(self, asked: "_Asked", known: "_Resolved") -> ModelVersion:
+        """Ask again; while MLflow is away nothing can have moved, so what it said last goes on."""
+        try:
+            return self._resolve(asked)
+        except MlflowUnavailable:
+            self._resolved[asked.key] = _Resolved(known.version, time.monotonic())
+            return known.version
+
     def _refresh(self, asked: "_Asked") -> None:
         """Ask again beside the requests, so that none of them waits for MLflow under steady traffic."""
         try:
             self._resolve(asked)
+        except MlflowUnavailable:
+            pass  # the next request that waits decides
         except RegistryError:
             self._resolved.pop(asked.key, None)  # the next request asks for itself, and hears why
         finally:

@@ -1,7 +1,10 @@
 """The tags under which MLflow keeps what it has no field for."""
 
 import json
+import re
 from collections.abc import Mapping
+
+from registry.errors import IntegrityError
 
 OWNER_ID = "nexusai.owner_id"
 OWNER_NAME = "nexusai.owner"
@@ -14,10 +17,32 @@ CARD_SHA256 = "nexusai.card_sha256"
 SIZE = "nexusai.size_bytes"
 PUBLISHED_BY = "nexusai.published_by"
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
+
 
 def read_files(tags: Mapping[str, str]) -> dict[str, str]:
-    """File names with their sha256 (hex) from a version's tags."""
-    return {str(name): str(sha256) for name, sha256 in json.loads(tags[FILES]).items()}
+    """File names with their sha256 (hex) from a version's tags. Raises IntegrityError for what is neither."""
+    try:
+        found = dict(json.loads(tags[FILES]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise IntegrityError(f"the tag {FILES} of a version is not what was registered") from error
+    if not found or not all(_NAME.fullmatch(str(name)) and is_sha256(sha256) for name, sha256 in found.items()):
+        raise IntegrityError(f"the tag {FILES} of a version is not what was registered")
+    return found
+
+
+def read_sha256(tags: Mapping[str, str], name: str) -> str:
+    """A sha256 (hex) from a tag. Raises IntegrityError for anything else: it becomes part of a path."""
+    value = tags.get(name, "")
+    if not is_sha256(value):
+        raise IntegrityError(f"the tag {name} of a version is not what was registered")
+    return value
+
+
+def is_sha256(value: object) -> bool:
+    """Whether a value is 64 lower-case hex digits."""
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
 
 
 def read_grants(tags: Mapping[str, str]) -> frozenset[str]:

@@ -11,7 +11,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from sqlmodel import Session
 
 from registry.errors import DatabaseTooNew, DatabaseUnavailable, InvalidSetting
@@ -135,6 +142,8 @@ def _alembic_config() -> Config:
 def _mapped() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except IntegrityError:
+        raise
+    except (OperationalError, InterfaceError, DatabaseError) as error:
         reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
         raise DatabaseUnavailable(f"the records database does not answer: {reason}") from error

@@ -2,7 +2,7 @@
 
 A graph is a program: it can read other files through external data, ask for terabytes in a few bytes, loop for
 ever, or carry a compiled engine. This check refuses those from the bytes alone. What depends on values computed
-while running it cannot see; the trial run in the sandbox, with its memory and time limits, is there for that.
+while running it cannot see; the trial run in a child process with memory and time limits is there for that.
 """
 
 from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import onnx
+from pydantic import ValidationError
 
 from registry.errors import InvalidModel, UnsupportedOutputs
 from registry.runtime.card import Decoder, InputSpec, ModelCard, Task
@@ -49,9 +50,13 @@ def infer_card(model_bytes: bytes) -> ModelCard:
             f"the model's metadata says task {metadata.task[:40]!r}; detect and classify are served"
         )
     decoder = _decoder(graph, metadata)
-    if decoder in (Decoder.YOLO, Decoder.YOLO_NMS):
-        return _detector(graph, metadata, decoder)
-    return _classifier(graph, metadata, decoder)
+    make = _detector if decoder in (Decoder.YOLO, Decoder.YOLO_NMS) else _classifier
+    try:
+        return make(graph, metadata, decoder)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidModel(f"the model's {where} makes no card: {first['msg']}") from error
 
 
 def _describe(model: onnx.ModelProto) -> _Graph:

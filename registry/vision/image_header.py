@@ -40,6 +40,10 @@ class ImageHeader:
     height: int
 
 
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PNG_SLACK_BYTES = 4_096
+
+
 def read_header(data: bytes) -> ImageHeader:
     """Type by content and size in pixels (before any EXIF rotation) of one encoded image.
 
@@ -111,7 +115,22 @@ def _png_size(data: bytes) -> tuple[int, int]:
         raise InvalidImage("the image is a PNG whose first chunk is not IHDR")
     if data.rfind(b"IEND\xaeB`\x82") < 0:
         raise InvalidImage(f"the image is a PNG that ends early, after {len(data)} bytes (no IEND chunk)")
+    _refuse_stuffed_png(data, width, height)
     return width, height
+
+
+def _refuse_stuffed_png(data: bytes, width: int, height: int) -> None:
+    """Pixels that deflate to more bytes than they have are padding that costs the decoder seconds (W3C PNG 7.2)."""
+    depth, colour = data[24], data[25]
+    row_bytes = 1 + (width * depth * _PNG_CHANNELS.get(colour, 4) + 7) // 8
+    most = 2 * row_bytes * height + _PNG_SLACK_BYTES  # interlacing adds filter bytes, deflate a few more
+    position, packed = 8, 0
+    while position + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        packed += length if data[position + 4 : position + 8] == b"IDAT" else 0
+        position += 12 + length
+    if packed > most:
+        raise InvalidImage(f"the image is a PNG of {width} x {height} that carries {packed} bytes of pixels")
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 from websockets.sync.client import connect
 
+from app import mlflow_rules
 from app.gate import Gate
 from app.proxy import Proxy
 from registry.errors import MlflowUnavailable
@@ -84,7 +85,7 @@ def front(people: "People", serve: Serve) -> Iterator[str]:
 
 
 def _front(people: "People", serve: Serve, upstream: str) -> AbstractContextManager[str]:
-    proxy = Proxy("MLflow", lambda: upstream, unavailable=MlflowUnavailable)
+    proxy = Proxy("MLflow", lambda: upstream, mlflow_rules.admit, unavailable=MlflowUnavailable)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

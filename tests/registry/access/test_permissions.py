@@ -22,6 +22,7 @@ EXPECTED = {
     Action.CHANGE_MODEL: "admin",
     Action.DELETE_MODEL: "admin",
     Action.OPEN_MLFLOW: "admin engineer",
+    Action.MANAGE_MLFLOW: "admin",
     Action.READ_JOB: EVERYBODY,
     Action.START_JOB: EVERYBODY,
     Action.SEE_OWN_ACCOUNT: EVERYBODY,
