@@ -18,7 +18,7 @@ _PER_BYTE = 4  # of the model's size: the file, its parsed form, the session's w
 _CARD = "card.json"
 
 
-def try_out(data: bytes, card: ModelCard) -> None:
+def try_out(data: bytes, card: ModelCard, seconds: float = SECONDS) -> None:
     """Load the model and run it on a grey image, in a child that is ended when it takes too much.
 
     Raises InvalidModel, UnsupportedOutputs, InvalidCard with what the child found, or which bound it broke.
@@ -29,10 +29,10 @@ def try_out(data: bytes, card: ModelCard) -> None:
         command = [sys.executable, "-I", "-m", "registry.models.trial", folder]
         try:
             done = subprocess.run(  # noqa: S603 - our own module
-                command, cwd=folder, env={}, capture_output=True, timeout=SECONDS, check=False
+                command, cwd=folder, env={}, capture_output=True, timeout=seconds, check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise InvalidModel(f"the trial run of the model took longer than {SECONDS} s") from error
+            raise InvalidModel(f"the trial run of the model took longer than {seconds:g} s") from error
     if done.returncode:
         raise _refusal(done.stdout, done.returncode)
 

@@ -99,6 +99,28 @@ def model_with_outputs(shape: Sequence[int], count: int = 1, metadata: Mapping[s
     return _bytes(graph, metadata)
 
 
+def runtime_sized(count: int) -> bytes:
+    """A classifier (1, 3) that makes a tensor of `count` floats whose size only shows while it runs."""
+    make = helper.make_node
+    nodes = [
+        make("ReduceMax", ["images"], ["peak"], keepdims=0),
+        make("Mul", ["peak", "nought"], ["nothing"]),
+        make("Add", ["nothing", "count"], ["size"]),
+        make("Reshape", ["size", "one_1"], ["sizes"]),
+        make("Cast", ["sizes"], ["shape"], to=TensorProto.INT64),
+        make("ConstantOfShape", ["shape"], ["much"]),
+        make("ReduceMax", ["much"], ["most"], keepdims=0),
+        make("GlobalAveragePool", ["images"], ["pooled"]),
+        make("Squeeze", ["pooled", "axis_23"], ["means"]),
+        make("Add", ["means", "most"], ["logits"]),
+    ]
+    extra = [
+        helper.make_tensor("count", TensorProto.FLOAT, [], [float(count)]),
+        helper.make_tensor("axis_23", TensorProto.INT64, [2], [2, 3]),
+    ]
+    return _model(nodes, _image(32), _output("logits", (1, 3)), extra)
+
+
 def _cell_nodes() -> list[onnx.NodeProto]:
     """`boxes` (1, 4, cells) of centre-x, centre-y, width, height in pixels, and `scores` (1, 3, cells)."""
     make = helper.make_node

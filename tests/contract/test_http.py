@@ -58,6 +58,16 @@ def _flat_png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def _stuffed_png() -> bytes:
+    """A small PNG whose pixels go on for a gigabyte after the last row."""
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(bytes(1 << 20)) for _ in range(1024)) + packer.flush()
+    small = _flat_png(16, 16)
+    at = small.index(b"IDAT") - 4
+    chunk = b"IDAT" + rows
+    return small[:at] + struct.pack(">I", len(rows)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + small[-12:]
+
+
 def _predict(api: httpx.Client, image: bytes, model: str = BLOB, **fields: object) -> httpx.Response:
     return api.post("/api/v1/inference/predict", files={"file": ("x.png", image)}, data={"model": model, **fields})
 
@@ -125,6 +135,7 @@ _BAD_IMAGES = {
     "truncated": (_png()[:-20], 422, "image_unreadable"),
     "16,000 x 16,000 in 31 kB": (_flat_png(16_000, 16_000), 413, "image_too_large"),
     "1 x 65,535": (_flat_png(1, 65_535), 413, "image_too_large"),
+    "16 x 16 with a megabyte of pixels": (_stuffed_png(), 422, "image_unreadable"),
     "65,535 x 1": (_flat_png(65_535, 1), 413, "image_too_large"),
 }
 
@@ -316,6 +327,25 @@ def test_users_are_administered(api: httpx.Client, anonymous: httpx.Client, plat
     _refusal(api.get(path), 404, "user_not_found")
     me = api.get("/api/v1/auth/me").json()
     _refusal(api.delete(f"/api/v1/users/{me['id']}"), 409, "last_administrator")
+
+
+def test_an_engineer_reads_mlflow_but_cannot_rewrite_owners_there(
+    api: httpx.Client, anonymous: httpx.Client, platform: Running
+) -> None:
+    made = {"username": "enno", "password": platform.password, "role": "engineer"}
+    api.post("/api/v1/users", json=made).raise_for_status()
+    given = {"username": "enno", "password": platform.password}
+    token = anonymous.post("/api/v1/auth/login", json=given).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    base = "/mlflow/api/2.0/mlflow"
+    assert anonymous.get(f"{base}/registered-models/get", params={"name": BLOB}, headers=bearer).status_code == 200
+    tag = {"name": BLOB, "key": "nexusai.owner_id", "value": "enno"}
+    for path in (base, "/mlflow/ajax-api/2.0/mlflow", "/mlflow//api/2.0/mlflow", "/mlflow/api/2.0/mlflow/."):
+        refused = anonymous.post(f"{path}/registered-models/set-tag", json=tag, headers=bearer)
+        assert refused.status_code in {403, 404}, path
+    gone = anonymous.request("DELETE", f"{base}/model-versions/delete", json={"name": BLOB}, headers=bearer)
+    _refusal(gone, 403, "forbidden")
+    assert anonymous.post(f"{base}/experiments/create", json={"name": "ennos"}, headers=bearer).status_code == 200
 
 
 def _routes(api: httpx.Client) -> list[tuple[str, str]]:
