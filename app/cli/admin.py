@@ -18,12 +18,13 @@ database = typer.Typer(help="The records database.", no_args_is_help=True)
 
 @group.command("create")
 def create(
-    username: Annotated[str, typer.Option(help="name of the new administrator")],
+    username: Annotated[str, typer.Option(help="name of the new user")],
+    role: Annotated[str, typer.Option(help="admin, engineer, operator or user")] = "admin",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="read the password from standard input")
     ] = False,
 ) -> None:
-    """Make an administrator."""
+    """Make a user, an administrator unless --role says otherwise."""
     from app.platform import Platform
     from registry.access.actor import local_actor
     from registry.records import Role
@@ -35,10 +36,12 @@ def create(
     )
     if not password:
         raise InvalidInput("no password came on standard input")
+    if role not in set(Role):
+        raise InvalidInput(f"{role!r} is not a role", hint=f"One of: {', '.join(Role)}.")
     rooms = Platform.open(load_settings())
     rooms.database.upgrade()
-    user = rooms.accounts.create(local_actor(), username, password, Role.ADMIN)
-    line(f"{user.username} is an administrator now.")
+    user = rooms.accounts.create(local_actor(), username, password, Role(role))
+    line(f"{user.username} can sign in now, with the role {user.role}.")
 
 
 @group.command("setup-token")

@@ -82,6 +82,8 @@ def test_an_administrator_is_made_from_the_command_line(settings: Settings) -> N
     create = ("admin", "create", "--username", "ada", "--password-stdin")
     assert "ada" in _run(settings, *create, stdin=PASSWORD + "\n").stdout
     _refused(_run(settings, *create, stdin=PASSWORD + "\n"), 1, "name_taken")
+    assert "operator" in _run(settings, *create[:3], "otto", "--role", "operator", create[-1], stdin=PASSWORD).stdout
+    _refused(_run(settings, *create[:3], "x", "--role", "god", create[-1], stdin=PASSWORD), 1, "invalid_input")
     done = _run(settings, "admin", "create", "--username", "eve", "--password-stdin", stdin="short\n")
     assert "short" not in done.stdout + done.stderr.replace("shorter", "")
 
