@@ -10,6 +10,7 @@ from registry.access.actor import ANONYMOUS, Actor, of_user
 from registry.access.permissions import Action, require
 from registry.access.secret_files import read_or_make
 from registry.access.sessions import hash_secret, new_code
+from registry.access.trail import trace
 from registry.errors import InvalidCredentials, InvalidInput, SetupDone, TooManyAttempts
 from registry.records import Database, LoginThrottle, Role, User, audit, one_at_a_time, users, utc_now
 from registry.settings import Settings
@@ -114,15 +115,7 @@ def _new_user(username: str, password: str, role: Role, email: str = "") -> User
 
 
 def _trace(session: Session, actor: Actor, action: str, user: User, **details: str) -> None:
-    audit.append(
-        session,
-        actor_id=actor.id,
-        actor_name=actor.name,
-        action=action,
-        target=f"user:{user.id}",
-        address=actor.address,
-        details={"username": user.username, **details},
-    )
+    trace(session, actor, action, f"user:{user.id}", {"username": user.username, **details})
 
 
 def _refuse_if_blocked(session: Session, key: str) -> None:

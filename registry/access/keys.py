@@ -11,8 +11,9 @@ from registry.access.actor import Actor, of_user
 from registry.access.permissions import Action, Scope, require
 from registry.access.recent import Recent
 from registry.access.sessions import hash_secret
+from registry.access.trail import trace
 from registry.errors import InvalidInput, KeyNotFound, NotSignedIn, SessionExpired
-from registry.records import ApiKey, Database, User, audit, utc_now
+from registry.records import ApiKey, Database, User, utc_now
 
 MARK = "nxk_"
 MOST_PER_USER = 50
@@ -134,12 +135,4 @@ def _of(session: Session, user_id: str) -> Sequence[ApiKey]:
 
 
 def _trace(session: Session, actor: Actor, action: str, key: ApiKey, **details: object) -> None:
-    audit.append(
-        session,
-        actor_id=actor.id,
-        actor_name=actor.name,
-        action=action,
-        target=f"key:{key.id}",
-        address=actor.address,
-        details={"name": key.name, "prefix": key.prefix, **details},
-    )
+    trace(session, actor, action, f"key:{key.id}", {"name": key.name, "prefix": key.prefix, **details})

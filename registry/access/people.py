@@ -10,8 +10,9 @@ from registry.access.actor import Actor
 from registry.access.permissions import Action, require
 from registry.access.sessions import Sessions
 from registry.access.tokens import Tokens
+from registry.access.trail import trace
 from registry.errors import InvalidInput, LastAdministrator
-from registry.records import AuditEntry, Database, Role, User, audit, one_at_a_time, users, utc_now
+from registry.records import AuditEntry, Database, Role, User, one_at_a_time, users, utc_now
 
 _CHANGEABLE = frozenset({"email", "full_name", "premium"})
 
@@ -129,12 +130,4 @@ def _escaped(text: str) -> str:
 
 
 def _trace(session: Session, actor: Actor, action: str, user: User, details: dict[str, Any]) -> None:
-    audit.append(
-        session,
-        actor_id=actor.id,
-        actor_name=actor.name,
-        action=action,
-        target=f"user:{user.id}",
-        address=actor.address,
-        details=details,
-    )
+    trace(session, actor, action, f"user:{user.id}", details)

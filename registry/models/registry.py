@@ -7,13 +7,14 @@ from typing import Any, get_args
 
 from registry.access import Action, Actor, require
 from registry.access.permissions import visible
+from registry.access.trail import trace
 from registry.errors import AliasNotFound, Conflict, InvalidInput, ModelNotFound, VersionNotFound
 from registry.models import tags
 from registry.models.client import Mlflow
 from registry.models.files import VersionFiles
 from registry.models.publish import Draft, publish
 from registry.models.types import CHAMPION, ModelSummary, ModelVersion
-from registry.records import Database, audit
+from registry.records import Database
 from registry.settings import AccessLevel, Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -160,15 +161,7 @@ class ModelRegistry:
 
     def _trace(self, actor: Actor, action: str, name: str, **details: Any) -> None:
         with self._database.write() as session:
-            audit.append(
-                session,
-                actor_id=actor.id,
-                actor_name=actor.name,
-                action=action,
-                target=f"model:{name}",
-                address=actor.address,
-                details=details,
-            )
+            trace(session, actor, action, f"model:{name}", details)
 
 
 def check_name(name: str) -> None:
