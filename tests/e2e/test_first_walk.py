@@ -38,6 +38,8 @@ def test_the_setup_link_makes_the_first_administrator(
     page.get_by_label("Password again").fill(password)
     page.get_by_role("button", name="Create administrator").click()
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+    for name in ("Dashboard", "Models", "Inference", "Account"):
+        expect(page.get_by_test_id("stSidebarNav").get_by_role("link", name=name)).to_be_visible()
 
 
 def test_the_session_is_out_of_reach_of_scripts(page: Page, window: BrowserContext) -> None:
