@@ -8,9 +8,10 @@ EXTRAS_serve := ocr
 EXTRAS := $(EXTRAS_$(PROFILE))
 STAMP  := $(VENV)/.profile-$(PROFILE)
 ARGS   ?=
+TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check format test test-slow e2e bench notebooks train lock docs clean
+.PHONY: help setup run check format test test-slow test-tensorflow test-gpu e2e bench chaos soak peers notebooks train lock docs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,17 +39,35 @@ check: setup ## format, lint, types, room boundaries
 format: setup ## rewrite the code the way `make check` wants it
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-test: setup ## every test but the minutes-long ones
-	$(BIN)/python -m pytest $(ARGS)
+test: setup ## every test but the minutes-long ones, in TEST_PROCESSES processes
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 test-slow: setup ## the minutes-long tests: training, soak, chaos
 	$(BIN)/python -m pytest -m slow --timeout=3600 $(ARGS)
+
+test-tensorflow: setup ## the tests of Keras and TensorFlow models; installs the extra
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[tensorflow]"
+	$(BIN)/python -m pytest -m tensorflow $(ARGS)
+
+test-gpu: setup ## the tests that need an NVIDIA GPU (deploy/gpu_check.sh: without the project's environment)
+	$(BIN)/python -m pytest -m gpu $(ARGS)
 
 e2e: setup ## the browser tests alone
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 bench: setup ## ratios against plain loops and peers (NAME=predict: one of them)
 	$(BIN)/python -m tests.perf.run $(NAME)
+
+chaos: setup ## cameras under faults: how soon each is seen and got over
+	$(BIN)/python -m tests.faults.chaos
+
+soak: setup ## four cameras before a slow sink for half an hour: nothing may grow (ARGS="5 1": minutes, warm-up)
+	$(BIN)/python -m tests.faults.soak $(ARGS)
+
+peers: setup ## what `make bench` compares with, in an environment of their own
+	test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
+	@sed -n 's/^onnxruntime-gpu==\([^ ]*\).*/onnxruntime==\1/p; /^opencv-python==/p' requirements.lock > build/peers/ours.txt
+	build/peers/bin/python -m pip install --quiet --requirement build/peers/ours.txt "bentoml>=1.4" "litserve>=0.2" "lap>=0.5"
 
 notebooks: setup ## execute every notebook, top to bottom
 	$(BIN)/python -m pytest tests/notebooks $(ARGS)

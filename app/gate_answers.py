@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Send
 
 from app.gate_headers import Headers
-from registry.errors import NotSignedIn, RegistryError, TooManyAttempts, UploadTooLarge
+from registry.errors import NotSignedIn, RegistryError, TooManyAttempts, TooManyRequests, UploadTooLarge
 
 _TOLD_BY_US = frozenset({b"x-request-id", b"x-process-time-ms"})
 
@@ -22,18 +22,22 @@ def error_response(error: RegistryError, request_id: str) -> JSONResponse:
 def _extra(error: RegistryError) -> dict[str, str]:
     if isinstance(error, NotSignedIn):
         return {"www-authenticate": 'Bearer realm="nexusai"'}
-    if isinstance(error, TooManyAttempts):
+    if isinstance(error, TooManyAttempts | TooManyRequests):
         return {"retry-after": str(error.details.get("retry_after_s", 1))}
     return {"connection": "close"} if isinstance(error, UploadTooLarge) else {}
 
 
 @dataclass(slots=True)
 class Answer:
-    """Sends an answer with our headers; `withhold` holds an application's answer back."""
+    """Sends an answer with our headers.
+
+    `added` names those that only show while the request is looked at; `withhold` holds an application's answer back.
+    """
 
     _send: Send
     request_id: str
     headers: Headers
+    added: Callable[[], Headers] = list
     withhold: Callable[[], bool] = lambda: False
     started: bool = False
     _since: float = field(default_factory=time.perf_counter)
@@ -58,6 +62,10 @@ class Answer:
         """Send a browser elsewhere with a GET."""
         await self._plain(303, [(b"location", location.encode()), (b"content-length", b"0")], b"")
 
+    async def nothing(self, headers: Headers) -> None:
+        """Answer 204: headers alone."""
+        await self._plain(204, headers, b"")
+
     async def _plain(self, status: int, headers: Headers, body: bytes) -> None:
         self.withhold = lambda: False
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
@@ -67,6 +75,7 @@ class Answer:
         kept = [(name, value) for name, value in headers if name not in _TOLD_BY_US]
         there = {name for name, _ in kept}
         kept += [(name, value) for name, value in self.headers if name not in there]
+        kept += self.added()
         took_ms = f"{(time.perf_counter() - self._since) * 1000:.2f}".encode()
         kept += [(b"x-request-id", self.request_id.encode()), (b"x-process-time-ms", took_ms)]
         return [*kept, (b"server-timing", b"app;dur=" + took_ms)]

@@ -29,6 +29,7 @@ _DOCS_POLICY = (
     b"img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
 _FOREIGN_POLICY = b"frame-ancestors 'self'; object-src 'none'; base-uri 'self'"
+_PREFECT_POLICY = _FOREIGN_POLICY + b"; connect-src 'self'"  # its pages would tell a service elsewhere who looks
 
 
 def request_id(headers: Headers) -> str:
@@ -42,11 +43,15 @@ def for_path(path: str, *, over_tls: bool) -> Headers:
     headers = [*_EVERYWHERE, (b"content-security-policy", _policy(path))]
     if below(path, "/media"):
         headers.append((b"cache-control", b"private, max-age=300"))
+    elif below(path, "/api", "/auth"):
+        headers.append((b"cache-control", b"no-store"))  # tokens, keys and people's data: nobody keeps a copy
     return headers + _TLS if over_tls else headers
 
 
 def _policy(path: str) -> bytes:
-    if below(path, "/mlflow", "/prefect"):
+    if below(path, "/prefect"):
+        return _PREFECT_POLICY
+    if below(path, "/mlflow"):
         return _MEDIA_POLICY if "artifact" in path else _FOREIGN_POLICY
     if below(path, "/media", "/live"):
         return _MEDIA_POLICY

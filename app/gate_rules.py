@@ -4,12 +4,27 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from registry.settings import Settings
+from registry.access.live import LiveSettings
 
 MIB = 2**20
 
 # The URLs of the Streamlit pages: their HTML shell is public, because it draws the sign-in form as well.
-PAGE_PATHS = frozenset({"/", "/models", "/inference", "/account"})
+PAGES = (
+    "models",
+    "inference",
+    "gallery",
+    "cameras",
+    "events",
+    "recordings",
+    "notifications",
+    "jobs",
+    "datasets",
+    "users",
+    "settings",
+    "audit",
+    "account",
+)
+PAGE_PATHS = frozenset({"/", *(f"/{page}" for page in PAGES)})
 
 _STATIC = re.compile(r"/(static/[\w./-]+|favicon\.png|manifest\.json|api/v1/docs/assets/[\w.-]+)", re.ASCII)
 # Streamlit's browser code looks for its server below the page's own path first.
@@ -20,10 +35,15 @@ _FOR_ADMINS = ("/_stcore/metrics", "/_stcore/script-health-check", "/metrics")
 _PUBLIC_API = {
     "/api/v1/auth/login": "POST",
     "/api/v1/auth/refresh": "POST",
+    "/api/v1/auth/register": "POST",
     "/api/v1/openapi.json": "GET",
     "/api/v1/docs": "GET",
 }
-_LARGE = ("/api/v1/models", "/api/v1/models/upload", "/api/v1/inference/batch")
+MODEL_UPLOADS = ("/api/v1/models", "/api/v1/models/upload")  # what counts as an upload: one makes room for the other
+MODEL_PULLS = "/api/v1/models/catalogue"
+DATASET_IMPORTS = "/api/v1/datasets"
+VIDEOS = "/api/v1/inference/video"
+_LARGE = frozenset({"/api/v1/models/upload", DATASET_IMPORTS, "/api/v1/inference/batch"})
 
 
 class Zone(Enum):
@@ -66,14 +86,18 @@ def _zone(method: str, path: str) -> Zone:
         return Zone.OPEN
     if method == "POST" and path in {"/auth/exchange", "/auth/logout"}:
         return Zone.KNOWN_OR_NOT
+    if method == "GET" and path in {"/auth/oidc/login", "/auth/oidc/callback"}:
+        return Zone.KNOWN_OR_NOT
     if method == "WEBSOCKET" and path == "/_stcore/stream":
         return Zone.KNOWN_OR_NOT
     return Zone.ADMIN if below(path, *_FOR_ADMINS) else Zone.KNOWN
 
 
-def _cap_bytes(path: str, settings: Settings) -> int:
+def _cap_bytes(path: str, settings: LiveSettings) -> int:
     if path in _LARGE or below(path, "/mlflow"):
         return settings.upload_max_mb * MIB + MIB
+    if path == VIDEOS:
+        return settings.video_max_mb * MIB + MIB
     if below(path, "/_stcore/upload_file"):
         return max(settings.upload_max_mb, settings.image_max_mb) * MIB + MIB
     if path == "/api/v1/inference/predict":
@@ -81,7 +105,7 @@ def _cap_bytes(path: str, settings: Settings) -> int:
     return MIB
 
 
-def rule_for(method: str, path: str, settings: Settings) -> Rule:
+def rule_for(method: str, path: str, settings: LiveSettings) -> Rule:
     """The rule of a request; `method` is WEBSOCKET for a handshake. What is not named needs a signed-in user."""
     return Rule(
         zone=_zone(method, path),

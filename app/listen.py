@@ -2,7 +2,7 @@
 
 import uvicorn
 
-from app.logs import configure_logs
+from flows.logs import configure_logs
 from registry.access.accounts import Accounts
 from registry.records import open_database
 from registry.settings import Settings

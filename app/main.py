@@ -4,11 +4,44 @@ import logging
 
 import streamlit as st
 
-from app.pages import account, dashboard, inference, models
+from app.pages import (
+    account,
+    audit,
+    cameras,
+    dashboard,
+    datasets,
+    events,
+    gallery,
+    inference,
+    jobs,
+    models,
+    notifications,
+    recordings,
+    settings,
+    users,
+)
 from app.ui import frame, session, sign_in, theme
+from app.ui.navigation import Entry, navigate
 from app.ui.states import error_box
+from registry.access import Action
 from registry.errors import RegistryError
 
+PAGES = (
+    Entry(dashboard.draw, "Dashboard", "space_dashboard", "", Action.SEE_DASHBOARD),
+    Entry(models.draw, "Models", "deployed_code", "models", Action.READ_MODEL),
+    Entry(inference.draw, "Inference", "frame_inspect", "inference", Action.PREDICT),
+    Entry(gallery.draw, "Gallery", "person_search", "gallery", Action.PREDICT),
+    Entry(cameras.draw, "Cameras", "videocam", "cameras", Action.READ_CAMERA),
+    Entry(events.draw, "Events", "notifications", "events", Action.READ_EVENT),
+    Entry(recordings.draw, "Recordings", "video_library", "recordings", Action.READ_RECORDING),
+    Entry(notifications.draw, "Notifications", "campaign", "notifications", Action.READ_NOTIFICATION),
+    Entry(jobs.draw, "Jobs", "work_history", "jobs", Action.READ_JOB),
+    Entry(datasets.draw, "Datasets", "photo_library", "datasets", Action.READ_DATASET),
+    Entry(users.draw, "Users", "group", "users", Action.MANAGE_USERS),
+    Entry(settings.draw, "Settings", "tune", "settings", Action.READ_SETTINGS),
+    Entry(audit.draw, "Audit", "history", "audit", Action.READ_AUDIT),
+    Entry(account.draw, "Account", "person", "account", Action.SEE_OWN_ACCOUNT),
+)
 log = logging.getLogger("app.pages")
 
 
@@ -18,17 +51,8 @@ def main() -> None:
     theme.apply()
     try:
         actor = session.actor()
-        # Every page is registered on every run, signed in or not, or a deep link falls back to the first page.
-        pages = {
-            "dashboard": st.Page(dashboard.draw, title="Dashboard", icon=":material/space_dashboard:", default=True),
-            "models": st.Page(models.draw, title="Models", icon=":material/deployed_code:", url_path="models"),
-            "inference": st.Page(
-                inference.draw, title="Inference", icon=":material/frame_inspect:", url_path="inference"
-            ),
-            "account": st.Page(account.draw, title="Account", icon=":material/person:", url_path="account"),
-        }
-        st.session_state["pages"] = pages
-        page = st.navigation(list(pages.values()), position="sidebar" if actor else "hidden")
+        page = navigate(PAGES, actor)
+        frame.notice()
         if actor is None:
             sign_in.draw()
             return

@@ -5,11 +5,13 @@ import urllib.error
 import urllib.request
 
 from app.supervisor import Spec
+from flows.prefect_server import prefect_runner, prefect_server
 from registry.models.process import mlflow_server
 from registry.models.server import STATIC_PREFIX
-from registry.settings import Settings, child_environment
+from registry.settings import PROJECT_ROOT, Settings, child_environment
 
 _PROBE_S = 2.0
+_BEHIND_PAGES = 5  # niceness: whoever looks at a page comes before what runs beside
 
 
 def app(settings: Settings) -> Spec:
@@ -23,6 +25,26 @@ def mlflow(settings: Settings, port: int) -> Spec:
     command = mlflow_server(settings, port, sys.executable)
     url = f"http://127.0.0.1:{port}{STATIC_PREFIX}/health"
     return Spec("mlflow", command.line, command.environment, lambda: answers(url))
+
+
+def prefect(settings: Settings, port: int) -> Spec:
+    """Prefect's server on loopback."""
+    command = prefect_server(settings, port, sys.executable)
+    url = f"http://127.0.0.1:{port}/api/health"
+    return Spec("prefect", command.line, command.environment, lambda: answers(url), _BEHIND_PAGES)
+
+
+def runner(settings: Settings) -> Spec:
+    """What hands jobs over and runs them; it waits for Prefect by itself."""
+    command = prefect_runner(settings, sys.executable)
+    return Spec("runner", command.line, command.environment, lambda: True, 2 * _BEHIND_PAGES)
+
+
+def worker(settings: Settings) -> Spec:
+    """What runs cameras; with none it only waits for some."""
+    command = [sys.executable, "-m", "app.worker"]
+    environment = child_environment(settings, PYTHONPATH=str(PROJECT_ROOT))
+    return Spec("worker", command, environment, lambda: True, _BEHIND_PAGES)
 
 
 def app_url(settings: Settings) -> str:

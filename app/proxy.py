@@ -45,7 +45,8 @@ class Proxy:
 
     `upstream` is asked for each request, because a restarted server may listen elsewhere; it may raise Unavailable.
     `admit` is asked with actor, method and path, and raises where something may not be done there.
-    `headers` are added to what goes up, for a server that wants its own proof.
+    `headers` are added to what goes up, for a server that wants its own proof; `greeting` takes the place of the
+    first text that a websocket's client says, for one that wants it there.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Proxy:
     admit: Callable[[Actor, str, str], None]
     unavailable: type[Unavailable] = Unavailable
     headers: dict[str, str] = field(default_factory=dict, repr=False)
+    greeting: str = field(default="", repr=False)
     client: httpx.AsyncClient = field(
         default_factory=lambda: httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False, trust_env=False)
     )
@@ -72,7 +74,7 @@ class Proxy:
     async def _http(self, request: Request) -> Response:
         request_id = getattr(request.state, "request_id", "")
         try:
-            self.admit(_actor(request.scope), request.method, request.scope["path"])
+            self.admit(actor_of(request.scope), request.method, request.scope["path"])
             answer = await self._ask(request)
         except RegistryError as error:
             return error_response(error, request_id)
@@ -114,7 +116,7 @@ class Proxy:
 
     async def _websocket(self, browser: WebSocket) -> None:
         try:
-            self.admit(_actor(browser.scope), "GET", browser.scope["path"])
+            self.admit(actor_of(browser.scope), "GET", browser.scope["path"])
             base = await self._url(browser.scope)
             offered = [websockets.Subprotocol(each) for each in browser.scope.get("subprotocols", [])]
             connection = await websockets.connect(
@@ -130,10 +132,11 @@ class Proxy:
             return
         async with connection:
             await browser.accept(subprotocol=connection.subprotocol)
-            await _both_ways(browser, connection)
+            await _both_ways(browser, connection, self.greeting)
 
 
-def _actor(scope: Scope) -> Actor:
+def actor_of(scope: Scope) -> Actor:
+    """Whom the gate found."""
     found: Actor = scope.get("state", {}).get("actor", ANONYMOUS)
     return found
 
@@ -153,14 +156,16 @@ async def _stream(answer: httpx.Response) -> AsyncIterator[bytes]:
         await answer.aclose()
 
 
-async def _both_ways(browser: WebSocket, server: websockets.ClientConnection) -> None:
+async def _both_ways(browser: WebSocket, server: websockets.ClientConnection, greeting: str) -> None:
     async def up() -> None:
+        instead = greeting
         while True:
             message = await browser.receive()
             if message["type"] == "websocket.disconnect":
                 return
             data = message.get("text")
-            await server.send(data if data is not None else message["bytes"])
+            await server.send(instead or (data if data is not None else message["bytes"]))
+            instead = ""
 
     async def down() -> None:
         async for data in server:

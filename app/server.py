@@ -11,27 +11,41 @@ from pathlib import Path
 import anyio.to_thread
 import streamlit as st
 import streamlit.config
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
 from streamlit.runtime import Runtime
+from streamlit.runtime.pages_manager import PagesManager
 
 from app import mlflow_rules, readiness
-from app.api import create_api
+from app.api import create_api, failures
+from app.following import cap_uploads, follow
 from app.gate import Gate
 from app.gate_answers import error_response
+from app.gate_rules import PAGES
 from app.gate_visit import BINDING_HEADER
+from app.live_route import LiveRoute
+from app.mlflow_guard import MlflowGuard
 from app.platform import Platform
 from app.ports import mlflow_url
+from app.prefect_ui import PrefectUi
 from app.proxy import Proxy
+from app.proxy_trail import ProxyTrail
 from app.signing_in import SigningIn
+from app.single_sign_on import SingleSignOnRoutes
 from app.ui import session
-from registry.errors import MlflowUnavailable, RegistryError
+from registry.errors import MlflowUnavailable, RegistryError, Unavailable
+from registry.runtime.metrics import CONTENT_TYPE
 from registry.settings import PROJECT_ROOT, load_settings
 
 MAIN_PAGE = Path(__file__).with_name("main.py")
 ICON = Path(__file__).with_name("static") / "favicon.png"
-_PAGES = ("app.ui.sign_in", "app.pages.dashboard", "app.pages.models", "app.pages.inference", "app.pages.account")
+_PAGES = (
+    "app.ui.sign_in",
+    *(f"app.pages.{name}" for name in ("dashboard", *PAGES)),
+)
 log = logging.getLogger(__name__)
 
 
@@ -45,22 +59,33 @@ def build(platform: Platform) -> Gate:
     _configure_streamlit(platform)
     session.hold(platform)
     mlflow = Proxy("MLflow", lambda: mlflow_url(platform.settings), mlflow_rules.admit, unavailable=MlflowUnavailable)
+    prefect = PrefectUi.of(platform.settings, platform.database)
+    guard = MlflowGuard(mlflow, lambda: mlflow_url(platform.settings), platform.settings.models_experiment)
 
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
         warming = asyncio.ensure_future(anyio.to_thread.run_sync(_warm_up, platform))
+        following = asyncio.ensure_future(follow(platform.live))
         yield
-        await asyncio.gather(warming, return_exceptions=True)
+        following.cancel()
+        await asyncio.gather(warming, following, return_exceptions=True)
+        await guard.aclose()
         await mlflow.aclose()
+        await prefect.aclose()
+        await platform.pictures.aclose()
+        await platform.limits.aclose()
+        platform.serving.close()
         platform.database.close()
 
     pages = st.App(
         MAIN_PAGE,
-        routes=_routes(platform, mlflow),
+        routes=[*_routes(platform, guard), *prefect.routes()],
         lifespan=lifespan,
-        exception_handlers={Exception: _unexpected},
+        exception_handlers={Exception: _unexpected, HTTPException: failures.http_error},
     )
-    return Gate(pages, platform.settings, platform.sessions, platform.bearers, owner_of=streamlit_owner)
+    return Gate(
+        pages, platform.settings, platform.sessions, platform.bearers, platform.limits, owner_of=streamlit_owner
+    )
 
 
 def streamlit_owner(session_id: str) -> str | None:
@@ -70,25 +95,37 @@ def streamlit_owner(session_id: str) -> str | None:
     return dict(context.headers).get(BINDING_HEADER.decode()) if context else None
 
 
-def _routes(platform: Platform, mlflow: Proxy) -> list[BaseRoute]:
+def _routes(platform: Platform, mlflow: ASGIApp) -> list[BaseRoute]:
     async def ready(_request: Request) -> Response:
         ok, checks = await anyio.to_thread.run_sync(readiness.report, platform)
         return JSONResponse({"ready": ok, "checks": checks}, 200 if ok else 503)
 
+    signing_in = SigningIn(platform.settings, platform.sessions)
+
+    async def metrics(_request: Request) -> Response:
+        told = platform.serving.metrics.exposition()
+        with contextlib.suppress(Unavailable):  # what this process knows is told without the records as well
+            told += await anyio.to_thread.run_sync(platform.viewing.exposition)
+        return Response(told, media_type=CONTENT_TYPE)
+
+    traced = ProxyTrail(mlflow, platform.database, "mlflow.change", mlflow_rules.writes, mlflow_rules.worth_a_row)
     return [
         Route("/health", _health),
+        Route("/metrics", metrics),
         Route("/health/ready", ready),
         Route("/favicon.png", _icon),
-        *SigningIn(platform.settings, platform.sessions).routes(),
+        *signing_in.routes(),
+        *SingleSignOnRoutes.of(platform, signing_in).routes(),
+        *LiveRoute(platform.pictures).routes(),
         Mount("/api/v1", app=create_api(platform)),
         Route("/mlflow", _to_mlflow),  # without the slash the page's own links would lead nowhere
-        Mount("/mlflow", app=mlflow),
+        Mount("/mlflow", app=traced),
     ]
 
 
 def _warm_up(platform: Platform) -> None:
     """Take the slow imports now, rather than from the first person who opens a page."""
-    for module in ("altair", "jsonschema", "rfc3987_syntax", "streamlit_authenticator", *_PAGES):
+    for module in ("altair", "jsonschema", "streamlit_authenticator", *_PAGES):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(module)
     try:
@@ -125,5 +162,5 @@ def _configure_streamlit(platform: Platform) -> None:
     """
     streamlit.config._main_script_path = str(PROJECT_ROOT / "app.py")
     streamlit.config.get_config_options(force_reparse=True)
-    largest_mb = max(platform.settings.upload_max_mb, platform.settings.image_max_mb)
-    streamlit.config.set_option("server.maxUploadSize", largest_mb)
+    PagesManager.uses_pages_directory = False  # else a deep link, opened before any other page, is run as a script
+    cap_uploads(platform.live.latest())

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.gate_answers import error_response
-from app.gate_visit import cookie_name
+from app.gate_visit import CookieNames, cookie_name
+from registry.access.browsers import DAYS, browser_hash, new_value
 from registry.access.sessions import Sessions
 from registry.errors import InvalidInput, RegistryError
 from registry.settings import Settings
@@ -31,36 +32,48 @@ class SigningIn:
 
     async def exchange(self, request: Request) -> Response:
         """`{"code"}` for the session cookie; a code works once, for 30 seconds."""
-        address = request.client.host if request.client else ""
-        agent = request.headers.get("user-agent", "")
-        previous = request.cookies.get(cookie_name(self.settings))
         try:
-            code = _code(await request.body())
-            value = await anyio.to_thread.run_sync(
-                lambda: self.sessions.exchange(code, address=address, user_agent=agent)
-            )
-            if previous:
-                await anyio.to_thread.run_sync(self.sessions.end, previous)
+            return await self.begin(request, _code(await request.body()), Response(status_code=204))
         except RegistryError as error:
             return error_response(error, request.state.request_id)
-        response = Response(status_code=204)
+
+    async def begin(self, request: Request, code: str, response: Response) -> Response:
+        """Put a new session's cookie on a response, and end the browser's former session. Raises SessionExpired.
+
+        The browser's own cookie, by which it is known after the session, is made or kept for another year.
+        """
+        address = request.client.host if request.client else ""
+        agent = request.headers.get("user-agent", "")
+        cookies = CookieNames.of(self.settings)
+        previous = request.cookies.get(cookies.session)
+        browser = request.cookies.get(cookies.browser, "")
+        browser = browser if browser_hash(browser) else new_value()
+        value = await anyio.to_thread.run_sync(
+            lambda: self.sessions.exchange(code, address=address, user_agent=agent, browser=browser_hash(browser))
+        )
+        if previous:
+            await anyio.to_thread.run_sync(self.sessions.end, previous, address)
+        self._set(response, cookies.session, value, int(self.sessions.longest.total_seconds()))
+        self._set(response, cookies.browser, browser, DAYS * 86_400)
+        return response
+
+    def _set(self, response: Response, name: str, value: str, seconds: int) -> None:
         response.set_cookie(
-            cookie_name(self.settings),
+            name,
             value,
-            max_age=self.settings.session_max_hours * 3600,
+            max_age=seconds,
             path="/",
             secure=self.settings.secure_cookies,
             httponly=True,
             samesite="lax",
         )
-        return response
 
     async def logout(self, request: Request) -> Response:
-        """End the browser's session and forget its cookie."""
-        value = request.cookies.get(cookie_name(self.settings))
+        """End the browser's session and forget its cookie; the browser itself stays known."""
+        value, address = request.cookies.get(cookie_name(self.settings)), request.client.host if request.client else ""
         if value:
             try:
-                await anyio.to_thread.run_sync(self.sessions.end, value)
+                await anyio.to_thread.run_sync(self.sessions.end, value, address)
             except RegistryError as error:
                 return error_response(error, request.state.request_id)
         response = Response(status_code=204)
@@ -73,7 +86,8 @@ class SigningIn:
 def _code(body: bytes) -> str:
     try:
         code = json.loads(body)["code"]
-    except (ValueError, KeyError, TypeError) as error:
+        code.encode("ascii")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput('expected {"code": "..."} as JSON') from error
     if not isinstance(code, str) or not 0 < len(code) <= 256:
         raise InvalidInput("the sign-in code is a text of up to 256 characters")

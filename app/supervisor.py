@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO, Self
@@ -34,6 +35,7 @@ class Spec:
     command: Sequence[str]
     environment: dict[str, str]
     ready: Callable[[], bool]
+    niceness: int = 0  # above 0: lets the others have the processor first
 
 
 @dataclass(slots=True)
@@ -91,6 +93,12 @@ class Supervisor:
         for child in self._children:
             self._spawn(child)
 
+    def add(self, *specs: Spec) -> None:
+        """Start further ones beside those that run."""
+        for child in map(_Child, specs):
+            self._spawn(child)
+            self._children.append(child)
+
     def wait_ready(self, name: str, timeout_s: float) -> bool:
         """Wait until a process is ready; False when told to stop or out of time. Raises ProcessFailed."""
         child = next(each for each in self._children if each.spec.name == name)
@@ -139,7 +147,7 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads here
+                preexec_fn=partial(_prepare, child.spec.niceness),  # noqa: PLW1509 - no threads here
             )
         child.started_at = time.monotonic()
 
@@ -180,5 +188,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         os.killpg(process.pid, number)
 
 
-def _die_with_parent() -> None:  # runs in the child, between fork and exec
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _prepare(niceness: int) -> None:  # runs in the child, between fork and exec
+    os.nice(niceness)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

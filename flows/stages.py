@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from flows.tune_stages import stages as tune_stages
 from registry.runtime.card import ModelCard
 from registry.runtime.loading import MODEL_FILE, load
 from registry.runtime.vision_model import VisionModel
@@ -29,6 +30,7 @@ CLASSIFIER = Path("data/starter/digit-classifier")
 SAMPLES = Path("data/samples")
 
 stages = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+stages.registered_commands += tune_stages.registered_commands
 
 
 @stages.command()

@@ -7,7 +7,22 @@
     answer = model.predict("photo.jpg")               # a path, bytes or a (height, width, 3) BGR array
     answer                                            # the picture with the answer drawn on it
     answer.frame()                                    # the answer as a DataFrame
+    job = nx.submit_batch("digit-detector", ["photos.zip"])  # beside the notebook, in the platform's runner
+    job = nx.submit_video("digit-detector", "gate.mp4")      # tracks, counts and a film of a video, likewise
+    job.watch(print)                                  # how far it is, until it has ended
+    job.frame()                                       # what it found, as a DataFrame
+    job = nx.fine_tune("digit-detector", "bolts/2", epochs=10, told=print)   # a candidate, trained here
+    job = nx.submit_training("digit-detector", "bolts/2")     # or in the platform's runner
+    nx.list_cameras()                                 # what they are doing, as a DataFrame
+    nx.camera_events("Loading bay", label="person")   # what one saw, as a DataFrame
     nx.publish(network, "my-digits", card=card)       # a torch network, ONNX bytes or a file
+    nx.versions("my-digits")                          # its versions, as a DataFrame
+    nx.compare("my-digits/1", "my-digits/2")          # what is written about both, side by side
+    nx.compare("my-digits/1", "my-digits/2", "photo.jpg")   # and what both say about a picture
+    nx.promote("my-digits", 2)                        # load it, try it, let `champion` name it
+    nx.rollback("my-digits")                          # and back
+    nx.optimise("my-digits", "my-dataset").watch(print)   # smaller and faster forms that pass two gates, as versions
+    nx.history("my-digits")                           # who moved which alias, from where to where
 
 Everything works on the home of NEXUSAI_HOME, on behalf of the account this process runs under, and under
 the same permissions and audit as the app and the API.
@@ -15,22 +30,51 @@ the same permissions and audit as the app and the API.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from registry.cameras.notebook import camera_events, event_picture, list_cameras
+from registry.jobs.notebook import job, list_jobs, submit_batch, submit_video
+from registry.training.finetune.notebook import fine_tune, submit_training
+from registry.tuning.notebook import optimise, tune
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from registry.models.answer import Answer
+    from registry.models.comparison import PictureComparison
     from registry.models.registry import ModelRegistry
     from registry.models.serving import Serving
     from registry.models.types import ModelVersion
     from registry.runtime.card import ModelCard
 
-__all__ = ["Model", "list_models", "load", "publish", "samples"]
+__all__ = [
+    "Model",
+    "camera_events",
+    "compare",
+    "event_picture",
+    "fine_tune",
+    "history",
+    "job",
+    "list_cameras",
+    "list_jobs",
+    "list_models",
+    "load",
+    "optimise",
+    "promote",
+    "publish",
+    "rollback",
+    "samples",
+    "submit_batch",
+    "submit_training",
+    "submit_video",
+    "tune",
+    "versions",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +96,39 @@ class Model:
         Thresholds default to the card's. Raises InvalidImage, ImageTooLarge, InvalidInput.
         """
         from registry.access.actor import local_actor
-        from registry.errors import InvalidImage
         from registry.models.serving import Thresholds
 
-        if isinstance(image, str | Path):
-            if not Path(image).is_file():
-                raise InvalidImage(f"{image} is not a file")
-            image = Path(image).read_bytes()
         return self._serving.predict(
             local_actor(),
-            image,
+            _image(image),
             model=self.version.name,
             version=self.version.version,
             thresholds=Thresholds(confidence, iou, max_detections),
+        )
+
+    def segment(
+        self,
+        image: str | Path | bytes | np.ndarray[Any, Any],
+        points: Sequence[Sequence[float]] = (),
+        boxes: Sequence[Sequence[float]] = (),
+        confidence: float | None = None,
+    ) -> Answer:
+        """Cut out what points and boxes in source pixels name; for models of task segment-by-prompt.
+
+        A point is (x, y) or (x, y, 1) on the object, (x, y, 0) beside it; a box (x1, y1, x2, y2) is an object of its
+        own. Raises as `predict`.
+        """
+        from registry.access.actor import local_actor
+        from registry.models.serving import Thresholds
+        from registry.runtime.prompts import Prompts
+
+        return self._serving.predict(
+            local_actor(),
+            _image(image),
+            model=self.version.name,
+            version=self.version.version,
+            thresholds=Thresholds(confidence),
+            prompts=Prompts(points, boxes),
         )
 
 
@@ -86,16 +150,84 @@ def load(reference: str) -> Model:
     ModelNotFound, VersionNotFound, AliasNotFound, MlflowUnavailable.
     """
     from registry.access.actor import local_actor
-    from registry.errors import InvalidInput
+
+    found, serving = _resolved(reference), _rooms()[1]
+    serving.ready(local_actor(), found.name, version=found.version)
+    return Model(found, serving)
+
+
+def versions(name: str) -> pd.DataFrame:
+    """The versions of a model, newest first, with their metrics. Raises ModelNotFound, MlflowUnavailable."""
+    import pandas as pd
+
+    from registry.access.actor import local_actor
+
+    found = _rooms()[0].versions(local_actor(), name)
+    told = [
+        {
+            "version": each.version,
+            "aliases": list(each.aliases),
+            "created_at": each.created_at,
+            "published_by": each.published_by,
+            "parent": each.parent,
+            "sha256": each.sha256[:12],
+            **each.card.metrics,
+        }
+        for each in found
+    ]
+    return pd.DataFrame(told)
+
+
+def compare(
+    left: str, right: str, image: str | Path | bytes | np.ndarray[Any, Any] | None = None
+) -> pd.DataFrame | PictureComparison:
+    """Two versions side by side, each named as `load` takes it.
+
+    Without an image: a DataFrame of what is written about them. With one: both answers, drawn side by side, and their
+    differences counted in its `diff`. Raises as `load`, and InvalidInput for versions that answer different tasks.
+    """
+    import pandas as pd
+
+    from registry.access.actor import local_actor
+    from registry.models.comparison import compare_cards, compare_on_picture
+
+    first, second = _resolved(left), _resolved(right)
+    if image is not None:
+        return compare_on_picture(_rooms()[1], local_actor(), _image(image), first, second)
+    rows = [(fact.group, fact.name, fact.left, fact.right, fact.differs) for fact in compare_cards(first, second)]
+    return pd.DataFrame(rows, columns=["group", "name", left, right, "differs"])
+
+
+def promote(name: str, version: int, alias: str = "champion") -> None:
+    """Load a version, try it, and let an alias name it; one that cannot be served moves nothing.
+
+    Raises InvalidModel with what is wrong, ModelNotFound, VersionNotFound, InvalidInput.
+    """
+    from registry.access.actor import local_actor
+
+    _rooms()[1].move_alias(local_actor(), name, alias, version)
+
+
+def rollback(name: str, alias: str = "champion") -> int:
+    """Let an alias name the version it named before; returns its number. Raises Conflict when there is none."""
+    from registry.access.actor import local_actor
+    from registry.models import promotion
 
     registry, serving = _rooms()
-    name, at, alias = reference.partition("@")
-    name, slash, version = name.partition("/")
-    if (slash and not version.isdecimal()) or (at and not alias):
-        raise InvalidInput(f"{reference[:100]!r} is none of name, name@alias, name/version")
-    found = registry.resolve(local_actor(), name, version=int(version) if slash else None, alias=alias if at else None)
-    serving.network(found)
-    return Model(found, serving)
+    return promotion.rollback(registry, local_actor(), name, alias=alias, move=serving.move_alias).version
+
+
+def history(name: str, alias: str = "") -> pd.DataFrame:
+    """Who moved an alias (every alias, where none is named) from which version to which, newest first."""
+    import pandas as pd
+
+    from registry.access.actor import local_actor
+    from registry.models import promotion
+
+    found = promotion.moves(_rooms()[0], local_actor(), name, alias)
+    rows = [(each.at, each.by, each.alias, each.before, each.after) for each in found]
+    told = pd.DataFrame(rows, columns=["at", "by", "alias", "from", "to"])
+    return told.astype({"from": "Int64", "to": "Int64"})  # the first move comes from nowhere
 
 
 def publish(
@@ -105,24 +237,32 @@ def publish(
     card: ModelCard | dict[str, Any] | None = None,
     description: str = "",
     alias: str = "champion",
+    parent: str = "",
 ) -> ModelVersion:
-    """Check a model, try it, and register it as a new version of `name`.
+    """Look at a model, convert it to ONNX, try it, and register it as a new version of `name`.
 
-    `model` is a path of an ONNX file, ONNX bytes, or a torch network; a torch network needs a card with
-    its input. Raises InvalidModel, UnsupportedOutputs, InvalidCard, Forbidden, MlflowUnavailable.
+    `model` is the path or the bytes of a file in any format that docs/models.md lists, a folder or a mapping of names
+    to files that belong together, or a torch network; a torch network needs a card with its input.
+    `parent` names the version it was made from, as name/version. Raises InvalidModel, UnsupportedOutputs, InvalidCard,
+    MissingExtra, Unavailable, Forbidden, VersionNotFound (the parent), MlflowUnavailable.
     """
     from registry.access.actor import local_actor
     from registry.errors import InvalidCard
     from registry.models.intake import take_in
+    from registry.models.packing import packed
 
     known = _card(card)
     if isinstance(model, str):
         model = Path(model)
+    if isinstance(model, Mapping) or (isinstance(model, Path) and model.is_dir()):
+        model = packed(model, _rooms()[0].live.current().upload_max_mb)
     if not isinstance(model, bytes | Path):
         if known is None:
             raise InvalidCard("a torch network needs a card that says what its input is")
         model = _exported(model, known)
-    return take_in(_rooms()[0], local_actor(), model, name, card=known, description=description, alias=alias)
+    return take_in(
+        _rooms()[0], local_actor(), model, name, card=known, description=description, alias=alias, parent=parent
+    )
 
 
 def samples() -> dict[str, Path]:
@@ -140,6 +280,25 @@ def _card(card: ModelCard | dict[str, Any] | None) -> ModelCard | None:
     return ModelCard.parse(json.dumps(card)) if isinstance(card, dict) else card
 
 
+def _image(image: str | Path | bytes | np.ndarray[Any, Any]) -> bytes | np.ndarray[Any, Any]:
+    """A path's bytes; what is no path, as it is. Raises InvalidImage."""
+    from registry.errors import InvalidImage
+
+    if not isinstance(image, str | Path):
+        return image
+    if not Path(image).is_file():
+        raise InvalidImage(f"{image} is not a file")
+    return Path(image).read_bytes()
+
+
+def _resolved(reference: str) -> ModelVersion:
+    from registry.access.actor import local_actor
+    from registry.models.reference import Reference
+
+    asked = Reference.parse(reference)
+    return _rooms()[0].resolve(local_actor(), asked.name, version=asked.version, alias=asked.alias)
+
+
 def _exported(network: Any, card: ModelCard) -> bytes:
     from registry.training.torch_export import to_onnx
 
@@ -148,12 +307,13 @@ def _exported(network: Any, card: ModelCard) -> bytes:
 
 @cache
 def _rooms() -> tuple[ModelRegistry, Serving]:
+    from registry.libraries import prepare_libraries
     from registry.models.registry import ModelRegistry
     from registry.models.serving import Serving
     from registry.records import open_database
-    from registry.settings import guard_opencv, load_settings
+    from registry.settings import load_settings
 
-    guard_opencv()
+    prepare_libraries()
     settings = load_settings()
     settings.prepare_home()
     registry = ModelRegistry(settings, open_database(settings.records_url))

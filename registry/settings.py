@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from registry.errors import HomeNotWritable, InvalidSetting
@@ -22,18 +22,30 @@ AccessLevel = Literal["public", "authenticated", "premium", "private"]
 
 
 class CatalogueEntry(BaseModel):
-    """One model of the starter catalogue in `mlflow.yaml`."""
+    """One model of the catalogue in `mlflow.yaml`.
+
+    Without a `card` one is read from the file. An empty `sha256` means that no public source states it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
-    source: str = Field(description="a folder below the project, `package:rapidocr`, or a URL")
+    source: str = Field(description="a folder below the project, `package:rapidocr`, or an http(s) URL")
+    page: str = Field("", pattern=r"^(https://.+)?$", description="where people read about it")
+    task: str = Field("", description="what it answers, told before anything is fetched")
     access_level: AccessLevel = "authenticated"
     description: str = ""
     licence: str = ""
-    sha256: str = ""
+    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$", description="of the file behind the URL")
+    size_bytes: int = Field(0, ge=0, description="of the file behind the URL; 0 is not known")
+    labels: str = Field("", description="a file below the project with one class name a line, for the card")
     card: dict[str, Any] = Field(default_factory=dict)
     starter: bool = Field(False, description="registered by `nexusai up --demo`")
+
+    @property
+    def remote(self) -> bool:
+        """Whether it has to be fetched."""
+        return self.source.startswith(("https://", "http://"))
 
 
 class MlflowFile(BaseModel):
@@ -59,11 +71,52 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address the app listens on; 0.0.0.0 for every interface")
     port: int = Field(8501, ge=1, le=65535, description="port of the app, the only one a person opens")
     mlflow_port: int = Field(0, ge=0, le=65535, description="loopback port of the MLflow server; 0 picks a free one")
+    jobs_here: bool = Field(
+        True, description="`nexusai up` also starts Prefect and a runner; without them jobs wait for another host's"
+    )
+    cameras_here: bool = Field(
+        True, description="`nexusai up` also starts a camera worker; without it cameras wait for another host's"
+    )
+    worker_host: str = Field(
+        "127.0.0.1",
+        description="address at which a camera worker serves its pictures to the app; another one for several hosts",
+    )
+    worker_port: int = Field(0, ge=0, le=65535, description="port of that; 0 picks a free one")
+    worker_secret: SecretStr = Field(
+        SecretStr(""),
+        description="what the app proves itself with at camera workers, the same on every host; empty makes one in the "
+        "home",
+    )
+    prefect_port: int = Field(0, ge=0, le=65535, description="loopback port of the Prefect server; 0 picks a free one")
+    prefect_api_url: str = Field("", description="URL of the API of a Prefect server to use instead of the own one")
+    prefect_auth_string: SecretStr = Field(SecretStr(""), description="`name:password` for that Prefect server")
+    batch_folders: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="folders on the server, comma-separated, whose images batch jobs may read; none by default"
+    )
+    camera_folders: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="folders on the server, comma-separated, whose films may play as cameras, beside home/films"
+    )
+    camera_devices: bool = Field(False, description="video devices of this machine (/dev/video0) may be cameras")
+    camera_key: SecretStr = Field(
+        SecretStr(""),
+        description="what cameras' passwords are encrypted with, 32 characters or more, the same on every host that "
+        "shares the records; empty makes one in the home",
+    )
+    recordings_dir: Path | None = Field(
+        None, description="folder of the cameras' recordings, on a disk of this host; empty is home/recordings"
+    )
+    recordings_upload: bool = Field(
+        False, description="recordings that are kept are moved into the storage where that is a bucket"
+    )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="further host names the app answers to, beside loopback names and `host`"
     )
     database_url: str = Field("", description="SQLAlchemy URL of the records; empty is SQLite in the home")
     storage_url: str = Field("", description="where files are kept: a folder or s3://bucket/prefix; empty is the home")
+    storage_endpoint: str = Field(
+        "", description="URL of an S3-compatible service for s3:// storage; empty is AWS or what its tools are told"
+    )
+    redis_url: str = Field("", description="redis:// URL of the Redis that replicas share; empty keeps all in-process")
     mlflow_tracking_uri: str = Field("", description="URL of an MLflow server to use instead of the platform's own")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     session_idle_minutes: int = Field(480, ge=5, le=43_200, description="minutes without a request that end a session")
@@ -74,6 +127,17 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "", description="addresses of reverse proxies whose X-Forwarded-* headers count, comma-separated"
     )
+    oidc_issuer: str = Field("", description="URL of an OpenID Connect provider; empty is no single sign-on")
+    oidc_client_id: str = Field("", description="the client id that the provider knows this platform by")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="the client's secret at the provider")
+    oidc_name: str = Field("single sign-on", max_length=40, description="what the sign-in button calls the provider")
+    oidc_role_claim: str = Field("groups", description="claim of the ID token that names somebody's groups or roles")
+    oidc_roles: str = Field(
+        "", description="which group is which role, comma-separated, first match wins: vision-admins=admin,staff=user"
+    )
+    oidc_default_role: Literal["", "engineer", "operator", "user"] = Field(
+        "", description="role of people whose groups are not in the list; empty turns them away"
+    )
     upload_max_mb: int = Field(512, ge=1, le=16_384, description="largest model upload in MiB")
     image_max_mb: int = Field(32, ge=1, le=512, description="largest image upload in MiB")
     image_max_pixels: int = Field(
@@ -81,6 +145,22 @@ class Settings(BaseSettings):
     )
     model_cache_mb: int = Field(2_048, ge=64, le=1_048_576, description="MiB of loaded models kept in one process")
     inference_threads: int = Field(0, ge=0, le=256, description="threads of one inference; 0 is one per core")
+    inference_backend: Literal["onnxruntime-cpu", "onnxruntime-cuda", "onnxruntime-tensorrt", "openvino"] = Field(
+        "onnxruntime-cpu", description="what runs the models for which no tune chose a backend on this machine"
+    )
+    queue_per_core: int = Field(
+        4, ge=1, le=10_000, description="predictions that may wait for each core before more are refused"
+    )
+    queue_max_wait_ms: int = Field(
+        10_000,
+        ge=1,
+        le=600_000,
+        description="longest wait for a core in milliseconds; who would wait longer is refused",
+    )
+    batch_max: int = Field(
+        1, ge=1, le=64, description="most images in one run of a graph that takes several; 1 is no batching"
+    )
+    batch_wait_ms: int = Field(2, ge=0, le=1_000, description="milliseconds that a batch waits for more images")
 
     @classmethod
     def settings_customise_sources(
@@ -99,12 +179,12 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "batch_folders", "camera_folders", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("mlflow_tracking_uri")
+    @field_validator("mlflow_tracking_uri", "prefect_api_url", "oidc_issuer", "storage_endpoint")
     @classmethod
     def _http(cls, value: str) -> str:
         if value:
@@ -132,6 +212,16 @@ class Settings(BaseSettings):
         return self.home / "run"
 
     @property
+    def recordings(self) -> Path:
+        """Folder of the cameras' recordings on this host."""
+        return (self.recordings_dir or self.home / "recordings").expanduser().absolute()
+
+    @property
+    def films_dir(self) -> Path:
+        """Folder whose films may always play as cameras."""
+        return self.home / "films"
+
+    @property
     def secrets_dir(self) -> Path:
         """Folder of generated secrets, readable by the owner alone."""
         return self.home / "secrets"
@@ -152,6 +242,10 @@ class Settings(BaseSettings):
         """Parse `mlflow.yaml`; a missing file means no catalogue. Raises InvalidSetting."""
         changed = self.mlflow_file.stat().st_mtime_ns if self.mlflow_file.is_file() else 0
         return _parse_mlflow_file(self.mlflow_file, changed)
+
+    def models_experiment(self) -> str:
+        """Name of the MLflow experiment whose runs hold the published models. Raises InvalidSetting."""
+        return self.read_mlflow_file().experiments.get("models", "nexusai-models")
 
     def sources(self) -> dict[str, str]:
         """For each setting, where its value came from: `default`, `file` or `environment`."""
@@ -195,9 +289,9 @@ def tests_must_run() -> bool:
     return os.environ.get(f"{PREFIX}REQUIRE_ALL", "") == "1"
 
 
-def guard_opencv() -> None:
-    """Set OpenCV's own pixel guard; it only counts before cv2 is first imported."""
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**30))
+def adopt_environment(values: Mapping[str, str]) -> None:
+    """Set variables for a library that only reads the environment, before it is imported; children get them too."""
+    os.environ.update(values)
 
 
 @lru_cache(maxsize=4)
@@ -209,6 +303,8 @@ def _parse_mlflow_file(path: Path, _changed_ns: int) -> MlflowFile:
 
 
 def _as_text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 

@@ -1,23 +1,30 @@
 """What every test may ask for: a home, a fresh database on SQLite and PostgreSQL, an MLflow server."""
 
+import socket
+import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from sqlalchemy import create_engine, text
+from starlette.types import ASGIApp
 
 from registry.access import Actor
+from registry.libraries import prepare_libraries
 from registry.models.process import running_mlflow
 from registry.models.registry import ModelRegistry
 from registry.models.serving import Serving
 from registry.records import Database, Role, open_database
-from registry.settings import Settings, guard_opencv, load_settings
-from registry.testing.platform import Running, running_platform
+from registry.settings import Settings, load_settings
+from registry.testing.platform import Running, lift_limits, running_platform
 from registry.testing.requirements import require_port
 
-guard_opencv()
+prepare_libraries()
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432"
 
@@ -68,13 +75,27 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite")
         return
-    template = request.getfixturevalue("postgres_template")
+    with copied_postgres(request.getfixturevalue("postgres_template")) as url:
+        database = open_database(url)
+        yield database
+        database.close()
+
+
+@contextmanager
+def copied_postgres(template: str) -> Iterator[str]:
+    """The URL of a copy of a PostgreSQL database, for as long as the block lasts."""
     name = f"nexusai_test_{uuid.uuid4().hex[:12]}"
     _postgres(f"CREATE DATABASE {name} TEMPLATE {template}")
-    database = open_database(f"{POSTGRES}/{name}")
-    yield database
-    database.close()
-    _postgres(f"DROP DATABASE {name} WITH (FORCE)")
+    try:
+        yield f"{POSTGRES}/{name}"
+    finally:
+        _postgres(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def copy_postgres(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[str]]:
+    """A context manager that gives the URL of a fresh, migrated PostgreSQL database."""
+    return lambda: copied_postgres(request.getfixturevalue("postgres_template"))
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +110,7 @@ def mlflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The whole platform with its starters in real processes, for the session; use names of your own in it."""
     with running_platform(tmp_path_factory.mktemp("platform") / "home", demo=True) as running:
+        lift_limits(running)
         yield running
 
 
@@ -137,6 +159,43 @@ def engineer() -> Actor:
 @pytest.fixture
 def user() -> Actor:
     return Actor("f" * 32, "fay", Role.USER)
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[ASGIApp], AbstractContextManager[str]]:
+    """A context manager that serves an application on a free port; gives host:port."""
+    return _serving
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Callable[[], bool]], bool]:
+    """Whether something comes true before a deadline."""
+    return _until
+
+
+@contextmanager
+def _serving(app: ASGIApp) -> Iterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        assert _until(lambda: server.started), "the server did not start"
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+def _until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether something comes true before the deadline."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.02)
+    return holds()
 
 
 def _postgres(statement: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.show import settings_page
+from app.cli.settings_page import settings_page
 from registry.settings import PROJECT_ROOT
 
 PAGES = sorted([*PROJECT_ROOT.glob("*.md"), *(PROJECT_ROOT / "docs").rglob("*.md")])

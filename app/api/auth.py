@@ -1,20 +1,19 @@
-"""Sign-in for programs: tokens, and who one is."""
+"""Signing in and out for programs, and making oneself an account."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response, status
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Body, Query, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.api.context import Caller, Paging, Rooms
-from registry.access import Action, require
-from registry.access.keys import LONGEST_DAYS
-from registry.access.permissions import Scope
-from registry.records import ApiKey
+from app.api.asked import Asked
+from app.api.context import Caller, Rooms
+from app.api.proofs import proving
+from registry.access.tokens import TokenPair
 
 router = APIRouter(prefix="/auth", tags=["auth"])
+
+_ID = "5f0c1d2e3a4b5c6d7e8f90a1b2c3d4e5"
 
 
 class Credentials(BaseModel):
@@ -22,34 +21,67 @@ class Credentials(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"username": "ada", "password": "correct horse"}]})
 
-    username: Annotated[str, Field(min_length=1, max_length=64)]
+    username: Annotated[str, Field(min_length=1, max_length=64, description="in any case")]
     password: Annotated[str, Field(min_length=1, max_length=128)]
 
 
-class Refresh(BaseModel):
-    """A refresh token."""
+class Registration(Asked):
+    """An account to make for oneself."""
 
-    refresh_token: Annotated[str, Field(min_length=1, max_length=4_096)]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"username": "ada", "password": "correct horse", "email": "ada@example.com", "full_name": ""}]
+        }
+    )
+
+    username: Annotated[str, Field(min_length=1, max_length=64, description="how you will sign in")]
+    password: Annotated[str, Field(min_length=1, max_length=128, description="at least 8 characters")]
+    email: Annotated[str, Field(max_length=254, description="may be empty")] = ""
+    full_name: Annotated[str, Field(max_length=120, description="may be empty")] = ""
 
 
-class TokenAnswer(BaseModel):
-    """A new pair of tokens; `expires_in` counts seconds."""
+class Registered(BaseModel):
+    """An account that was just made; sign in with POST /auth/login."""
 
-    access_token: str
-    refresh_token: str
-    token_type: str
-    expires_in: int
-
-
-class Me(BaseModel):
-    """Who one is."""
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id": _ID, "username": "ada", "role": "user", "state": "pending"}]}
+    )
 
     id: str
     username: str
-    email: str
-    full_name: str
     role: str
-    premium: bool
+    state: str = Field(description="`active`, or `pending` until an administrator has approved it")
+
+
+class Refresh(Asked):
+    """A refresh token."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"refresh_token": "kq0s…"}]})
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=4_096, description="works once")]
+
+
+class Logout(Asked):
+    """What to end; nothing given ends the sign-in that asks."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"everywhere": True}]})
+
+    everywhere: bool = Field(default=False, description="end every session and token of yours")
+
+
+class TokenAnswer(BaseModel):
+    """A new pair of tokens."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"access_token": "eyJ…", "refresh_token": "kq0s…", "token_type": "bearer", "expires_in": 900}]
+        }
+    )
+
+    access_token: str = Field(description="send it as `Authorization: Bearer …`")
+    refresh_token: str = Field(description="for POST /auth/refresh, once")
+    token_type: str
+    expires_in: int = Field(description="seconds the access token is valid")
 
 
 _CREDENTIALS_BODY: dict[str, Any] = {
@@ -63,101 +95,49 @@ _CREDENTIALS_BODY: dict[str, Any] = {
 }
 
 
-@router.post("/login", openapi_extra=_CREDENTIALS_BODY)
+@router.post("/register", status_code=status.HTTP_201_CREATED, responses={403: {}})
+async def register(body: Registration, request: Request, rooms: Rooms, caller: Caller) -> Registered:
+    """Make oneself an account, where registration is open."""
+    given = body.model_dump()
+    user = await proving(request, lambda: rooms.accounts.register(**given, address=caller.address))
+    return Registered(id=user.id, username=user.username, role=user.role, state="active" if user.active else "pending")
+
+
+@router.post("/login", openapi_extra=_CREDENTIALS_BODY, responses={403: {}})
 async def login(request: Request, rooms: Rooms, caller: Caller) -> TokenAnswer:
     """Exchange a user name and password (JSON or form) for tokens."""
     given = await _credentials(request)
-    user = await run_in_threadpool(rooms.accounts.prove, given.username, given.password, caller.address)
-    pair = await run_in_threadpool(rooms.tokens.issue, user)
-    return TokenAnswer.model_validate(pair, from_attributes=True)
+    browser, agent = getattr(request.state, "browser", ""), request.headers.get("user-agent", "")
+
+    def sign_in() -> TokenPair:
+        user = rooms.accounts.prove(given.username, given.password, caller.address, browser=browser)
+        return rooms.tokens.issue(user, address=caller.address, user_agent=agent)
+
+    return TokenAnswer.model_validate(await proving(request, sign_in), from_attributes=True)
 
 
 @router.post("/refresh")
-def refresh(body: Refresh, rooms: Rooms) -> TokenAnswer:
+def refresh(body: Refresh, request: Request, rooms: Rooms, caller: Caller) -> TokenAnswer:
     """Exchange a refresh token for a new pair; each token works once."""
-    return TokenAnswer.model_validate(rooms.tokens.refresh(body.refresh_token), from_attributes=True)
+    agent = request.headers.get("user-agent", "")
+    pair = rooms.tokens.refresh(body.refresh_token, address=caller.address, user_agent=agent)
+    return TokenAnswer.model_validate(pair, from_attributes=True)
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT)
-def logout(rooms: Rooms, caller: Caller) -> Response:
-    """End every session and refresh token of the caller."""
-    require(caller, Action.CHANGE_OWN_ACCOUNT)
-    rooms.tokens.revoke_all(caller.id)
-    rooms.sessions.end_all(caller.id)
-    return Response(status_code=status.HTTP_204_NO_CONTENT)
-
-
-@router.get("/me")
-def me(rooms: Rooms, caller: Caller) -> Me:
-    """Who the caller is."""
-    require(caller, Action.SEE_OWN_ACCOUNT)
-    return Me.model_validate(rooms.accounts.get(caller.id), from_attributes=True)
-
-
-class KeyIn(BaseModel):
-    """A key to make."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "line 3", "scopes": ["read", "predict"]}]})
-
-    name: Annotated[str, Field(min_length=1, max_length=80)]
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=10)]
-    expires_in_days: Annotated[int | None, Field(ge=1, le=LONGEST_DAYS)] = None
-
-
-class KeyOut(BaseModel):
-    """A key as it is listed: without its secret."""
-
-    id: str
-    name: str
-    prefix: str
-    scopes: list[str]
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-
-
-class NewKeyOut(KeyOut):
-    """A key that was just made; `key` is shown this once."""
-
-    key: str
-
-
-class KeyPage(BaseModel):
-    """One page of keys."""
-
-    items: list[KeyOut]
-    total: int
-    page: int
-    size: int
-
-
-@router.post("/api-key/generate", status_code=status.HTTP_201_CREATED)
-def generate_key(body: KeyIn, rooms: Rooms, caller: Caller) -> NewKeyOut:
-    """Make an API key; send it as `X-API-Key` or as a bearer token."""
-    made = rooms.keys.make(caller, body.name, body.scopes, body.expires_in_days)
-    return NewKeyOut(**_key(made.record).model_dump(), key=made.secret)
-
-
-@router.get("/api-keys")
-def list_keys(rooms: Rooms, caller: Caller, paging: Paging) -> KeyPage:
-    """The caller's API keys, newest first."""
-    found = rooms.keys.list(caller)
-    first = (paging[0] - 1) * paging[1]
-    shown = [_key(key) for key in found[first : first + paging[1]]]
-    return KeyPage(items=shown, total=len(found), page=paging[0], size=paging[1])
-
-
-@router.delete("/api-key/revoke", status_code=status.HTTP_204_NO_CONTENT)
-def revoke_key(
-    rooms: Rooms, caller: Caller, id_: Annotated[str, Query(alias="id", max_length=32, description="the key's id")]
+def logout(
+    *,
+    rooms: Rooms,
+    caller: Caller,
+    body: Annotated[Logout | None, Body()] = None,
+    everywhere: Annotated[bool, Query(description="end every session and token of yours")] = False,
 ) -> Response:
-    """End one of the caller's API keys."""
-    rooms.keys.revoke(caller, id_)
+    """End the sign-in that asks: a token's whole family, or the browser's session."""
+    if everywhere or (body is not None and body.everywhere):
+        rooms.sign_ins.end_all(caller)
+    else:
+        rooms.sign_ins.end_current(caller)
     return Response(status_code=status.HTTP_204_NO_CONTENT)
-
-
-def _key(key: ApiKey) -> KeyOut:
-    return KeyOut.model_validate(key, from_attributes=True)
 
 
 async def _credentials(request: Request) -> Credentials:

@@ -9,16 +9,17 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from registry.errors import InvalidInput, NotSignedIn, RegistryError, TooManyAttempts
+from app.api.refusals import Refusals
+from registry.errors import Forbidden, InvalidInput, NotSignedIn, RegistryError
 
 _log = structlog.get_logger(__name__)
 
 
 def install(api: FastAPI) -> None:
-    """Register the handlers."""
+    """Register the handlers; those of refused changes ask `api.state.refusals`."""
     api.add_exception_handler(RegistryError, _refused)
     api.add_exception_handler(RequestValidationError, _malformed)
-    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(HTTPException, http_error)
     api.add_middleware(CatchAll)
 
 
@@ -27,8 +28,8 @@ def answer(error: RegistryError, request: Request) -> JSONResponse:
     headers = {}
     if isinstance(error, NotSignedIn):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, TooManyAttempts):
-        headers["Retry-After"] = str(error.details.get("retry_after_s", 1))
+    if "retry_after_s" in error.details:
+        headers["Retry-After"] = str(error.details["retry_after_s"])
     return JSONResponse(error.to_dict(_request_id(request)), error.status, headers)
 
 
@@ -36,6 +37,9 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RegistryError)  # noqa: S101 - registered for this class
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("request_failed", code=error.code, message=error.message, request_id=_request_id(request))
+    if isinstance(error, Forbidden):
+        refusals: Refusals = request.app.state.refusals
+        await refusals.note(request, error)
     return answer(error, request)
 
 
@@ -47,8 +51,11 @@ async def _malformed(request: Request, error: Exception) -> JSONResponse:
     return answer(refusal, request)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def http_error(request: Request, error: Exception) -> JSONResponse:
+    """What HTTP itself refuses, such as a method that a path does not take, in the one shape."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # nested too deep, a number too long, a form cut short
+        return answer(InvalidInput("the body of the request cannot be read"), request)
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     message = f"{request.method} {request.url.path}: {error.detail}"
     body = {"code": code, "message": message, "hint": "See /api/v1/docs.", "details": {}}

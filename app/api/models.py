@@ -1,16 +1,22 @@
-"""The models one may use, their versions and aliases."""
+"""The models one may use, and their versions."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Path, Request, Response, status
+from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.asked import Asked
 from app.api.context import Caller, Paging, Rooms, listing
+from registry.models.intake_report import intake_report
+from registry.models.registering import LONGEST_DESCRIPTION, register
 from registry.models.types import version_dict
+from registry.runtime.card import Task
+from registry.settings import AccessLevel
 
 router = APIRouter(prefix="/models", tags=["models"])
 
 ModelId = Annotated[str, Path(max_length=63, description="the registered name")]
+Version = Annotated[int, Path(ge=1, le=2**31, description="the version's number")]
 
 
 class ModelOut(BaseModel):
@@ -24,8 +30,10 @@ class ModelOut(BaseModel):
     owner: str
     created_at: str
     updated_at: str
-    latest_version: int
+    latest_version: int = Field(description="0 as long as there is none")
     aliases: dict[str, int]
+    metrics: dict[str, float] = Field(description="figures of the newest version")
+    archived: bool
 
 
 class ModelPage(BaseModel):
@@ -35,6 +43,16 @@ class ModelPage(BaseModel):
     total: int
     page: int
     size: int
+
+
+class Lineage(BaseModel):
+    """Where a version comes from; empty texts for what its publisher did not say."""
+
+    run_id: str = Field(description="MLflow's run")
+    dataset: str = Field(description="name and version of the data it was trained on")
+    git_commit: str
+    source: str
+    parent: str = Field(description="the version it was made from, as name/version")
 
 
 class VersionOut(BaseModel):
@@ -49,6 +67,13 @@ class VersionOut(BaseModel):
     run_id: str
     published_by: str
     card: dict[str, Any]
+    lineage: Lineage
+
+
+class VersionDetail(VersionOut):
+    """One version with the report of its way in; null for what did not come in as a file."""
+
+    intake: dict[str, Any] | None
 
 
 class ModelDetail(ModelOut):
@@ -66,22 +91,60 @@ class VersionPage(BaseModel):
     size: int
 
 
-class AliasIn(BaseModel):
-    """The version an alias shall name."""
+class ModelIn(Asked):
+    """A model that has no version yet."""
 
-    version: Annotated[int, Field(ge=1, le=2**31)]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "parts-detector",
+                    "task": "detect",
+                    "description": "Parts on line 3",
+                    "access_level": "private",
+                }
+            ]
+        }
+    )
+
+    name: Annotated[str, Field(max_length=63)]
+    task: Annotated[Task | None, Field(description="its versions have to answer it; null takes the first's")] = None
+    description: Annotated[str, Field(max_length=LONGEST_DESCRIPTION)] = ""
+    access_level: AccessLevel = "authenticated"
+
+
+class ModelChange(Asked):
+    """What to change; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"description": "Digits on labels, line 3"}]})
+
+    description: Annotated[str | None, Field(max_length=LONGEST_DESCRIPTION)] = None
+    access_level: AccessLevel | None = None
+    archived: Annotated[bool | None, Field(description="an archived model answers nothing and takes no version")] = None
+
+
+class Wanted(BaseModel):
+    """Which models of a list are meant."""
+
+    search: Annotated[str, Field(max_length=100, description="part of a name or description")] = ""
+    task: Annotated[str, Field(max_length=32, description="detect, classify, ocr, …")] = ""
+    access_level: Annotated[str, Field(max_length=32, description="public, authenticated, premium, private")] = ""
+    owner: Annotated[str, Field(max_length=64, description="the owner's name")] = ""
+    archived: Annotated[bool, Field(description="those that are archived, not those that are not")] = False
+
+
+@router.post("", response_model=ModelOut, status_code=status.HTTP_201_CREATED)
+def register_model(body: ModelIn, request: Request, response: Response, rooms: Rooms, caller: Caller) -> Any:
+    """Register a model that has no version yet: share and describe it now, publish to it later."""
+    made = register(rooms.models, caller, **body.model_dump(exclude_none=True))
+    response.headers["location"] = f"{request.scope.get('root_path', '')}/models/{made.name}"
+    return made.to_dict()
 
 
 @router.get("", response_model=ModelPage)
-def list_models(
-    rooms: Rooms,
-    caller: Caller,
-    paging: Paging,
-    search: Annotated[str, Query(max_length=100, description="part of a name or description")] = "",
-    task: Annotated[str, Query(max_length=32, description="detect, classify, ocr, …")] = "",
-) -> Any:
+def list_models(rooms: Rooms, caller: Caller, paging: Paging, wanted: Annotated[Wanted, Depends()]) -> Any:
     """List the models the caller may use."""
-    found, total = rooms.models.list(caller, search=search, task=task, number=paging[0], size=paging[1])
+    found, total = rooms.models.list(caller, **wanted.model_dump(), number=paging[0], size=paging[1])
     return listing([model.to_dict() for model in found], total, paging)
 
 
@@ -100,10 +163,32 @@ def list_versions(model_id: ModelId, rooms: Rooms, caller: Caller, paging: Pagin
     return listing([version_dict(each) for each in found[first : first + paging[1]]], len(found), paging)
 
 
-@router.put("/{model_id}/aliases/{alias}", response_model=ModelOut)
-def move_alias(
-    model_id: ModelId, alias: Annotated[str, Path(max_length=31)], body: AliasIn, rooms: Rooms, caller: Caller
-) -> Any:
-    """Let an alias name another version; `champion` is the one that is served by default."""
-    rooms.models.set_alias(caller, model_id, alias, body.version)
-    return rooms.models.get(caller, model_id).to_dict()
+@router.get("/{model_id}/versions/{version}", response_model=VersionDetail)
+def get_version(model_id: ModelId, version: Version, rooms: Rooms, caller: Caller) -> Any:
+    """One version with its lineage and the report of its way in."""
+    found = rooms.models.version(caller, model_id, version)
+    return version_dict(found) | {"intake": intake_report(rooms.models, found)}
+
+
+@router.put("/{model_id}", response_model=ModelOut)
+def update_model(model_id: ModelId, body: ModelChange, rooms: Rooms, caller: Caller) -> Any:
+    """Change a model's description or access level, or take it out of use; what is left out stays."""
+    if body.archived is not None:
+        rooms.model_changes.archive(caller, model_id, archived=body.archived)
+    return rooms.model_changes.update(
+        caller, model_id, **body.model_dump(exclude_none=True, exclude={"archived"})
+    ).to_dict()
+
+
+@router.delete("/{model_id}", status_code=status.HTTP_204_NO_CONTENT)
+def delete_model(model_id: ModelId, rooms: Rooms, caller: Caller) -> Response:
+    """Remove a model with all its versions; refused while something uses it."""
+    rooms.model_changes.delete(caller, model_id)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+@router.delete("/{model_id}/versions/{version}", status_code=status.HTTP_204_NO_CONTENT)
+def delete_version(model_id: ModelId, version: Version, rooms: Rooms, caller: Caller) -> Response:
+    """Remove one version; refused while an alias names it."""
+    rooms.model_changes.delete_version(caller, model_id, version)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)

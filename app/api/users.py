@@ -4,10 +4,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response, status
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.asked import Asked
+from app.api.audit import TrailPage, trail_row
 from app.api.context import Caller, Paging, Rooms, listing
 from registry.records import Role
+from registry.records.audit_search import TrailFilter
 
 router = APIRouter(prefix="/users", tags=["users"])
 
@@ -17,16 +20,37 @@ UserId = Annotated[str, Path(max_length=64, description="the user's id")]
 class UserOut(BaseModel):
     """A user, as administrators see one."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "5f0c1d2e3a4b5c6d7e8f90a1b2c3d4e5",
+                    "username": "ada",
+                    "email": "ada@example.com",
+                    "full_name": "Ada Lovelace",
+                    "role": "engineer",
+                    "premium": False,
+                    "active": True,
+                    "approved": True,
+                    "created_at": "2026-03-01T09:00:00Z",
+                    "updated_at": "2026-03-01T09:00:00Z",
+                    "last_login_at": None,
+                }
+            ]
+        }
+    )
+
     id: str
-    username: str
-    email: str
-    full_name: str
+    username: str = Field(description="unique, however it is spelled")
+    email: str = Field(description="empty if there is none")
+    full_name: str = Field(description="empty if there is none")
     role: Role
-    premium: bool
-    active: bool
+    premium: bool = Field(description="may use models of the access level premium")
+    active: bool = Field(description="may sign in")
+    approved: bool = Field(description="false: registered, and waiting for an administrator")
     created_at: datetime
     updated_at: datetime
-    last_login_at: datetime | None
+    last_login_at: datetime | None = Field(description="null: never signed in")
 
 
 class UserPage(BaseModel):
@@ -38,48 +62,37 @@ class UserPage(BaseModel):
     size: int
 
 
-class UserIn(BaseModel):
+class UserIn(Asked):
     """A user to make."""
 
-    username: Annotated[str, Field(min_length=1, max_length=64)]
-    password: Annotated[str, Field(min_length=1, max_length=128)]
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"username": "bob", "password": "correct horse", "role": "operator"}]}
+    )
+
+    username: Annotated[str, Field(min_length=1, max_length=64, description="how the user signs in")]
+    password: Annotated[str, Field(min_length=1, max_length=128, description="at least 8 characters")]
     role: Role = Role.USER
     email: Annotated[str, Field(max_length=254)] = ""
+    full_name: Annotated[str, Field(max_length=120)] = ""
+    premium: Annotated[bool, Field(description="may use models of the access level premium")] = False
 
 
-class UserChange(BaseModel):
+class UserChange(Asked):
     """What to change; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"full_name": "Bob B.", "premium": True}]})
 
     email: Annotated[str | None, Field(max_length=254)] = None
     full_name: Annotated[str | None, Field(max_length=120)] = None
-    premium: bool | None = None
+    premium: Annotated[bool | None, Field(description="may use models of the access level premium")] = None
 
 
-class RoleIn(BaseModel):
+class RoleIn(Asked):
     """The new role."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "engineer"}]})
+
     role: Role
-
-
-class ActivityOut(BaseModel):
-    """One entry of the audit trail."""
-
-    number: int
-    at: datetime
-    action: str
-    target: str
-    outcome: str
-    address: str
-    details: dict[str, Any]
-
-
-class ActivityPage(BaseModel):
-    """One page of a user's activity."""
-
-    items: list[ActivityOut]
-    total: int
-    page: int
-    size: int
 
 
 @router.get("", response_model=UserPage)
@@ -91,16 +104,20 @@ def list_users(
     search: Annotated[str, Query(max_length=100, description="part of a name or address")] = "",
     role: Role | None = None,
     active: bool | None = None,
+    approved: Annotated[bool | None, Query(description="false: registered, and waiting for approval")] = None,
 ) -> Any:
     """List users by name."""
-    found, total = rooms.people.page(caller, search=search, role=role, active=active, number=paging[0], size=paging[1])
+    found, total = rooms.people.page(
+        caller, search=search, role=role, active=active, approved=approved, number=paging[0], size=paging[1]
+    )
     return listing([_out(user) for user in found], total, paging)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 def create_user(body: UserIn, rooms: Rooms, caller: Caller) -> UserOut:
     """Make a user."""
-    user = rooms.accounts.create(caller, body.username, body.password, body.role, email=body.email)
+    further = {"email": body.email, "full_name": body.full_name}
+    user = rooms.accounts.create(caller, body.username, body.password, body.role, **further, premium=body.premium)
     return UserOut.model_validate(user, from_attributes=True)
 
 
@@ -126,7 +143,7 @@ def delete_user(user_id: UserId, rooms: Rooms, caller: Caller) -> Response:
 
 @router.post("/{user_id}/activate")
 def activate_user(user_id: UserId, rooms: Rooms, caller: Caller) -> UserOut:
-    """Switch an account on."""
+    """Switch an account on; one that was waiting for approval is approved."""
     return UserOut.model_validate(rooms.people.set_active(caller, user_id, active=True), from_attributes=True)
 
 
@@ -142,13 +159,12 @@ def change_role(user_id: UserId, body: RoleIn, rooms: Rooms, caller: Caller) -> 
     return UserOut.model_validate(rooms.people.set_role(caller, user_id, body.role), from_attributes=True)
 
 
-@router.get("/{user_id}/activity", response_model=ActivityPage)
+@router.get("/{user_id}/activity", response_model=TrailPage)
 def user_activity(user_id: UserId, rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     """What a user did, newest first."""
-    found, total = rooms.people.activity(caller, user_id, number=paging[0], size=paging[1])
-    return listing(
-        [ActivityOut.model_validate(each, from_attributes=True).model_dump() for each in found], total, paging
-    )
+    user = rooms.people.get(caller, user_id)
+    found, total = rooms.auditing.page(caller, TrailFilter(person=user.id), number=paging[0], size=paging[1])
+    return listing([trail_row(entry) for entry in found], total, paging)
 
 
 def _out(user: object) -> dict[str, object]:

@@ -1,12 +1,11 @@
 """`nexusai admin …` and `nexusai db …`."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli import ask
 from app.cli.say import line
-from registry.errors import InvalidInput
 from registry.settings import load_settings
 
 if TYPE_CHECKING:
@@ -20,28 +19,29 @@ database = typer.Typer(help="The records database.", no_args_is_help=True)
 def create(
     username: Annotated[str, typer.Option(help="name of the new user")],
     role: Annotated[str, typer.Option(help="admin, engineer, operator or user")] = "admin",
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="read the password from standard input")
-    ] = False,
+    password_stdin: ask.PasswordStdin = False,
 ) -> None:
     """Make a user, an administrator unless --role says otherwise."""
     from app.platform import Platform
     from registry.access.actor import local_actor
-    from registry.records import Role
 
-    password = (
-        sys.stdin.readline().rstrip("\r\n")
-        if password_stdin
-        else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    )
-    if not password:
-        raise InvalidInput("no password came on standard input")
-    if role not in set(Role):
-        raise InvalidInput(f"{role!r} is not a role", hint=f"One of: {', '.join(Role)}.")
+    password, chosen = ask.password(from_stdin=password_stdin), ask.role(role)
     rooms = Platform.open(load_settings())
     rooms.database.upgrade()
-    user = rooms.accounts.create(local_actor(), username, password, Role(role))
+    user = rooms.accounts.create(local_actor(), username, password, chosen)
     line(f"{user.username} can sign in now, with the role {user.role}.")
+
+
+@group.command("reset-password")
+def reset_password(username: ask.Username, password_stdin: ask.PasswordStdin = False) -> None:
+    """Give a user another password; it ends every sign-in of theirs."""
+    from app.platform import Platform
+    from registry.access.actor import local_actor
+
+    rooms = Platform.open(load_settings())
+    user = rooms.people.named(local_actor(), username)
+    rooms.accounts.reset_password(local_actor(), user.id, ask.password(from_stdin=password_stdin))
+    line(f"{user.username} has another password now, and is signed out everywhere.")
 
 
 @group.command("setup-token")

@@ -24,7 +24,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Everything `nexusai doctor` reports."""
-    return [_host(), _home(settings), *_backends(), *_extras(), _ffmpeg(), *_tools()]
+    return [_host(), _home(settings), _isolation(), *_backends(), *_extras(), _ffmpeg(), *_tools()]
 
 
 def _host() -> Finding:
@@ -47,22 +47,24 @@ def _home(settings: Settings) -> Finding:
     )
 
 
-def _backends() -> list[Finding]:
-    import onnxruntime
+def _isolation() -> Finding:
+    from registry.conversion.sandbox import isolation
 
-    providers = onnxruntime.get_available_providers()
-    found = [Finding("ONNX Runtime", "ok", f"{onnxruntime.__version__} on CPU")]
-    gpu = shutil.which("nvidia-smi") is not None
-    for name, provider in (("CUDA", "CUDAExecutionProvider"), ("TensorRT", "TensorrtExecutionProvider")):
-        usable = gpu and provider in providers
-        hint = "" if usable else "Needs an NVIDIA GPU with its driver."
-        found.append(Finding(name, "ok" if usable else "missing", provider if usable else "not usable here", hint))
-    return found
+    doors = isolation()
+    missing = "" if doors.isolated else f"Only .onnx is accepted here. {'; '.join(doors.notes)}"
+    return Finding("isolation", "ok" if doors.isolated else "missing", f"children have: {doors.said()}", missing)
+
+
+def _backends() -> list[Finding]:
+    from registry.runtime.backends import survey
+
+    return [Finding(str(each.backend), "ok" if each.usable else "missing", each.detail, each.hint) for each in survey()]
 
 
 def _extras() -> list[Finding]:
     wanted = {
         "ocr": ("rapidocr", "reading text"),
+        "tensorflow": ("tf2onnx", "conversion of Keras and TensorFlow models"),
         "openvino": ("openvino", "OpenVINO on CPU"),
         "train": ("ultralytics", "training and conversion"),
         "notebook": ("jupyterlab", "`nexusai notebook`"),

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.say import as_json, line, table
+from app.cli.steps import following
 from registry.errors import InvalidImage
 from registry.settings import load_settings
 
@@ -33,25 +34,99 @@ def list_models(
 
 @group.command("push")
 def push(
-    file: Annotated[Path, typer.Argument(help="an ONNX file")],
+    file: Annotated[
+        Path, typer.Argument(help="ONNX, PyTorch, TorchScript, Keras, SavedModel, frozen .pb, or a folder")
+    ],
     name: Annotated[str, typer.Option(help="the registered name")],
     card: Annotated[Path | None, typer.Option(help="a JSON file with the model's card")] = None,
     alias: Annotated[str, typer.Option(help="alias to move to the new version; empty for none")] = "champion",
     json: AsJson = False,
 ) -> None:
-    """Check an ONNX file and register it as a new version."""
+    """Look at a model file, convert it to ONNX, try it, and register it as a new version."""
     from app.platform import Platform
     from registry.access.actor import local_actor
     from registry.models.intake import take_in
+    from registry.models.packing import packed
     from registry.models.types import version_dict
     from registry.runtime.card import ModelCard
 
     known = ModelCard.parse(card.read_bytes()) if card else None
-    made = take_in(Platform.open(load_settings()).models, local_actor(), file, name, card=known, alias=alias)
+    models = Platform.open(load_settings()).models
+    model = packed(file, models.live.current().upload_max_mb) if file.is_dir() else file
+    with following(quiet=json) as journey:
+        made = take_in(models, local_actor(), model, name, card=known, alias=alias, journey=journey)
     if json:
         as_json(version_dict(made))
     else:
         line(f"{made.name} version {made.version} ({made.card.task}), sha256 {made.sha256[:12]}")
+
+
+@group.command("catalogue")
+def catalogue(json: AsJson = False) -> None:
+    """List the models that can be pulled, and which are here already."""
+    from app.platform import Platform
+    from registry.access.actor import local_actor
+
+    offers = Platform.open(load_settings()).catalogue.offers(local_actor())
+    if json:
+        as_json([offer.to_dict() for offer in offers])
+        return
+    rows = ((o.entry.name, o.entry.task, o.state, _megabytes(o.entry.size_bytes), o.entry.licence) for o in offers)
+    table(("name", "task", "state", "download", "licence"), rows)
+
+
+@group.command("pull")
+def pull(
+    name: Annotated[str, typer.Argument(help="an entry of `nexusai models catalogue`")],
+    file: Annotated[Path | None, typer.Option(help="the file, fetched elsewhere; its sha256 is checked")] = None,
+    sha256: Annotated[str, typer.Option(help="the file's sha256, for an entry that states none")] = "",
+    trust_first_download: Annotated[
+        bool, typer.Option(help="take what comes for an entry that states no sha256")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Fetch a model of the catalogue, verify it, and register it as a new version."""
+    from app.platform import Platform
+    from registry.access.actor import local_actor
+    from registry.models.catalogue import Trust
+    from registry.models.types import version_dict
+
+    trust = Trust(sha256, trust_first_download)
+    with following(quiet=json) as journey:
+        made = Platform.open(load_settings()).catalogue.take(local_actor(), name, journey, trust, file)
+    if json:
+        as_json({"name": made.name} | version_dict(made))
+    else:
+        line(f"{made.name} version {made.version} ({made.card.task}), sha256 {made.sha256[:12]}")
+
+
+@group.command("promote")
+def promote(
+    name: Annotated[str, typer.Argument(help="the registered name")],
+    version: Annotated[int, typer.Argument(help="the version's number")],
+    alias: Annotated[str, typer.Option(help="the alias to move")] = "champion",
+) -> None:
+    """Load and try a version, then let an alias name it."""
+    from app.platform import Platform
+    from registry.access.actor import local_actor
+
+    Platform.open(load_settings()).serving.move_alias(local_actor(), name, alias, version)
+    line(f"{alias} of {name} is version {version} now.")
+
+
+@group.command("rollback")
+def rollback(
+    name: Annotated[str, typer.Argument(help="the registered name")],
+    alias: Annotated[str, typer.Option(help="the alias to move back")] = "champion",
+) -> None:
+    """Load and try the version an alias named before, then let it name that again."""
+    from app.platform import Platform
+    from registry.access.actor import local_actor
+    from registry.models import promotion
+
+    rooms = Platform.open(load_settings())
+    back = promotion.rollback(rooms.models, local_actor(), name, alias=alias, move=rooms.serving.move_alias)
+    line(f"{alias} of {name} is version {back.version} again.")
 
 
 @group.command("starters")
@@ -82,7 +157,8 @@ def predict(  # noqa: PLR0913, PLR0917 - its options
 
     if not image.is_file():
         raise InvalidImage(f"{image} is not a file")
-    answer = Platform.open(load_settings()).serving.predict(
+    rooms = Platform.open(load_settings())
+    answer = rooms.serving.predict(
         local_actor(),
         image.read_bytes(),
         model=model,
@@ -93,7 +169,7 @@ def predict(  # noqa: PLR0913, PLR0917 - its options
     if save:
         from registry.vision.encoding import encode_jpeg
 
-        save.write_bytes(encode_jpeg(answer.plot()))
+        save.write_bytes(encode_jpeg(answer.plot(), rooms.live.current().jpeg_quality))
     if json:
         as_json(answer.to_dict())
         return
@@ -101,6 +177,10 @@ def predict(  # noqa: PLR0913, PLR0917 - its options
     line(f"{answer.version.name} version {answer.version.version}: {len(rows)} found in {image.name}")
     if rows:
         table(list(rows[0]), (list(row.values()) for row in rows))
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count else "–"
 
 
 def _aliases(aliases: dict[str, int]) -> str:

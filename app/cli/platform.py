@@ -4,17 +4,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from app import processes
 from app.cli.say import line
 from app.ports import require_free
-from app.supervisor import HomeLock, Supervisor
+from app.supervisor import HomeLock, Spec, Supervisor
+from flows.prefect_server import api_url
 from registry.errors import MissingExtra
 from registry.models.process import free_port
-from registry.models.server import announce, withdraw
+from registry.models.server import PortNote, announce, withdraw
 from registry.settings import PROJECT_ROOT, Settings, child_environment, load_settings
 
 Host = Annotated[str | None, typer.Option(help="address to listen on; 0.0.0.0 for every interface")]
@@ -56,7 +57,33 @@ def mlflow(port: Annotated[int | None, typer.Option(help="loopback port; 0 picks
     require_free("127.0.0.1", chosen)
     spec = processes.mlflow(settings, chosen)
     line(f"MLflow: {announce(settings, chosen)}")
-    os.execve(spec.command[0], list(spec.command), spec.environment)  # noqa: S606 - our own interpreter
+    _become(spec)
+
+
+def prefect(port: Annotated[int | None, typer.Option(help="loopback port; 0 picks a free one")] = None) -> None:
+    """Start the Prefect server alone."""
+    settings = load_settings(prefect_port=port)
+    settings.prepare_home()
+    chosen = settings.prefect_port or free_port()
+    require_free("127.0.0.1", chosen)
+    spec = processes.prefect(settings, chosen)
+    PortNote.of(settings, "prefect").write(chosen)
+    line(f"Prefect: {api_url(settings)}")
+    _become(spec)
+
+
+def runner() -> None:
+    """Start what hands jobs over to Prefect and runs them, alone."""
+    settings = load_settings()
+    settings.prepare_home()
+    _become(processes.runner(settings))
+
+
+def worker() -> None:
+    """Start a camera worker alone; several share the cameras of one database."""
+    settings = load_settings()
+    settings.prepare_home()
+    _become(processes.worker(settings))
 
 
 def notebook() -> None:
@@ -68,6 +95,11 @@ def notebook() -> None:
     settings = load_settings()
     command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(PROJECT_ROOT / "notebooks")]
     raise typer.Exit(subprocess.call(command, env=_notebook_environment(settings)))  # noqa: S603
+
+
+def _become(spec: Spec) -> NoReturn:
+    """Go on as another process under the same id, so that whoever started this one ends that one."""
+    os.execve(spec.command[0], list(spec.command), spec.environment)  # noqa: S606 - our own interpreter
 
 
 def _notebook_environment(settings: Settings) -> dict[str, str]:
@@ -84,15 +116,37 @@ def _run(settings: Settings, *, demo: bool) -> None:
         announce(settings, port)
         specs.insert(0, processes.mlflow(settings, port))
     supervisor = Supervisor(specs, settings.logs, line)
+    demonstrating: subprocess.Popen[bytes] | None = None
     try:
         supervisor.start()
         _introduce(settings, supervisor, demo=demo, own_mlflow=own_mlflow)
+        if settings.cameras_here and not supervisor.stopping:
+            supervisor.add(processes.worker(settings))
+            demonstrating = _add_demo_camera(settings) if demo else None
+        if settings.jobs_here and not supervisor.stopping:
+            supervisor.add(*_for_jobs(settings))
         supervisor.watch()
     finally:
         supervisor.stop()
+        if demonstrating is not None:
+            demonstrating.kill()
+            demonstrating.wait()
         if own_mlflow:
             withdraw(settings)
+        if settings.jobs_here and not settings.prefect_api_url:
+            PortNote.of(settings, "prefect").remove()
     line("Stopped.")
+
+
+def _for_jobs(settings: Settings) -> list[Spec]:
+    """What runs jobs; started last, since nobody waits for it to open the first page."""
+    specs = [processes.runner(settings)]
+    if not settings.prefect_api_url:
+        port = settings.prefect_port or free_port()
+        require_free("127.0.0.1", port)
+        PortNote.of(settings, "prefect").write(port)
+        specs.insert(0, processes.prefect(settings, port))
+    return specs
 
 
 def _introduce(settings: Settings, supervisor: Supervisor, *, demo: bool, own_mlflow: bool) -> None:
@@ -116,6 +170,18 @@ def _introduce(settings: Settings, supervisor: Supervisor, *, demo: bool, own_ml
     line(f"  Logs      {settings.logs}")
     line("  Stop      Ctrl-C")
     line("")
+
+
+def _add_demo_camera(settings: Settings) -> "subprocess.Popen[bytes]":
+    """Beside everything else: the film takes seconds to draw, and nobody waits for it."""
+    with Path(settings.logs / "demo.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "app.demo"],
+            env=child_environment(settings, PYTHONPATH=str(PROJECT_ROOT)),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
 
 
 def _register_starters(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from app.supervisor import REFUSED
@@ -39,7 +40,19 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    drawn = Table(box=None, header_style="bold", pad_edge=False)
+    for index, name in enumerate(columns):
+        drawn.add_column(name, overflow="fold", no_wrap=index == 0)  # the first is what other commands are given
     for row in rows:
-        drawn.add_row(*(Text(str(cell)) for cell in row))
+        drawn.add_row(*(Text(_visible(str(cell))) for cell in row))
     Console(soft_wrap=False).print(drawn)
+
+
+def moment(at: "datetime | None", otherwise: str = "never") -> str:
+    """A time of the records to the minute, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M}" if at else otherwise
+
+
+def _visible(text: str) -> str:
+    """Text that does nothing to a terminal: no escape sequences, nothing that turns the line around."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)

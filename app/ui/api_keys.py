@@ -7,7 +7,7 @@ from app.ui.session import platform
 from app.ui.states import error_box
 from app.ui.text import ago, plain
 from registry.access import Actor
-from registry.access.permissions import Scope
+from registry.access.permissions import Scope, scopes_of
 from registry.errors import RegistryError
 from registry.records import ApiKey
 
@@ -15,8 +15,8 @@ _NEW, _ASKED = "account.new_key", "account.revoke"
 _MEANINGS = {
     Scope.READ: "Read: see models and jobs",
     Scope.PREDICT: "Predict: run models",
-    Scope.CAMERAS: "Cameras: control them",
-    Scope.MODELS: "Models: publish, move aliases, MLflow",
+    Scope.CAMERAS: "Cameras: see, control and change them, and their events",
+    Scope.MODELS: "Models: publish, move aliases, MLflow, datasets",
     Scope.ADMIN: "Admin: all your role may",
 }
 _LIFETIMES: dict[str, int | None] = {"30 days": 30, "90 days": 90, "1 year": 365, "No end": None}
@@ -65,7 +65,7 @@ def _form(actor: Actor) -> None:
         name = st.text_input("Name", placeholder="what will use it", max_chars=80)
         scopes = st.pills(
             "Scopes",
-            list(Scope),
+            scopes_of(actor.role) if actor.role else [],
             selection_mode="multi",
             default=[Scope.READ, Scope.PREDICT],
             format_func=_MEANINGS.__getitem__,

@@ -1,4 +1,4 @@
-"""What only the browser itself can do: trade the sign-in code for its cookie, and give the cookie back."""
+"""What only the browser itself can do: trade the sign-in code for its cookie, give it back, open a page anew."""
 
 from typing import Any
 
@@ -44,6 +44,21 @@ export default async function () {
 }
 """
 
+# Streamlit keeps the query of the page that one is on: from `/jobs?job=…` its own link would lead nowhere.
+_ANEW = """
+const opened = (click) => {
+  const link = click.target.closest?.("[data-testid=stSidebarNavLink]");
+  if (!link || click.button || click.metaKey || click.ctrlKey || click.shiftKey) return;
+  if (link.pathname !== window.location.pathname || !window.location.search) return;
+  click.preventDefault();
+  click.stopPropagation();
+  window.location.assign(link.pathname);
+};
+export default function () {
+  document.addEventListener("click", opened, true);  // once, however often it is called
+}
+"""
+
 
 def exchange(code: str) -> None:
     """Have the browser fetch its session cookie; the code travels in the body of a request."""
@@ -53,6 +68,11 @@ def exchange(code: str) -> None:
 def sign_out() -> None:
     """Have the browser end its session and start over at the sign-in page."""
     _mount("nexusai.leave", "<p>Signing out…</p>", _LEAVE, {})
+
+
+def links_open_anew() -> None:
+    """Have the navigation's link to the page that is shown lead to that page's beginning."""
+    _mount("nexusai.anew", "<i hidden></i>", _ANEW, {})
 
 
 def _mount(name: str, html: str, script: str, data: dict[str, Any]) -> None:

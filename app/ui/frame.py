@@ -4,7 +4,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.ui import theme
-from app.ui.browser import sign_out
+from app.ui.browser import links_open_anew, sign_out
+from app.ui.session import platform
 from app.ui.text import plain
 from registry.access import Actor
 
@@ -18,6 +19,14 @@ def sidebar(actor: Actor) -> None:
         st.markdown(f":material/account_circle: **{plain(actor.name, longest=32)}**  \n{role_name(actor)}")
         if st.button("Sign out", key="sidebar.sign_out", icon=":material/logout:", width="stretch"):
             sign_out()
+        links_open_anew()
+
+
+def notice() -> None:
+    """The line that administrators set for everybody, signed in or not."""
+    text = platform().live.current().notice
+    if text:
+        st.info(plain(text), icon=":material/campaign:")
 
 
 def role_name(actor: Actor) -> str:

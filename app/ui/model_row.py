@@ -35,6 +35,21 @@ def access_badge(level: str) -> None:
     st.badge(badge_text(label), icon=f":material/{icon}:", color="gray")
 
 
+def alias_badges(model: ModelSummary, most: int = 4) -> None:
+    """Where the aliases point, the champion's first."""
+    aliases = sorted(model.aliases.items(), key=lambda each: (each[0] != CHAMPION, each[0]))
+    for alias, version in aliases[:most]:
+        st.badge(f"{badge_text(alias)} → v{version}", icon=":material/flag:", color="blue")
+    if len(aliases) > most:
+        st.badge(f"and {len(aliases) - most} more", color="gray")
+
+
+def archived_badge(model: ModelSummary) -> None:
+    """That a model rests, where it does."""
+    if model.archived:
+        st.badge("Archived", icon=":material/inventory_2:", color="orange")
+
+
 def model_row(model: ModelSummary, page: str) -> None:
     """One model with its badges and the buttons that lead on; `page` keeps widget keys apart."""
     with card(f"link_{page}_{model.name}"):
@@ -44,14 +59,23 @@ def model_row(model: ModelSummary, page: str) -> None:
                 st.markdown(f"**{plain(model.name)}**", width="content")
                 task_badge(model.task)
                 access_badge(model.access_level)
+                alias_badges(model, most=3)
+                archived_badge(model)
             text = plain(model.description, longest=150) or "No description"
             st.markdown(f":gray[{text}]")
-            st.caption(f"{_standing(model)} · {plain(model.owner_name)} · updated {ago(model.updated_at)}")
+            st.caption(" · ".join([*_standing(model), plain(model.owner_name), f"updated {ago(model.updated_at)}"]))
         with right, st.container(horizontal=True, horizontal_alignment="right"):
             if st.button("Details", key=f"{page}.open.{model.name}"):
                 open_model(model.name)
-            if st.button("Try it", key=f"{page}.try.{model.name}", type="primary", icon=":material/play_arrow:"):
+            if is_ready(model) and st.button(
+                "Try it", key=f"{page}.try.{model.name}", type="primary", icon=":material/play_arrow:"
+            ):
                 try_model(model.name)
+
+
+def is_ready(model: ModelSummary) -> bool:
+    """Whether there is a version that may answer."""
+    return model.latest_version > 0 and not model.archived
 
 
 def open_model(name: str) -> None:
@@ -64,11 +88,9 @@ def try_model(name: str) -> None:
     st.switch_page(st.session_state["pages"]["inference"], query_params={"model": name})
 
 
-def _standing(model: ModelSummary) -> str:
-    champion = model.aliases.get(CHAMPION)
-    newest = f"version {model.latest_version}"
-    return (
-        f"{newest}, champion"
-        if champion == model.latest_version
-        else (f"{newest}, champion is {champion}" if champion else f"{newest}, no champion")
-    )
+def _standing(model: ModelSummary) -> list[str]:
+    """The newest version and its first figures."""
+    if not model.latest_version:
+        return ["no version yet"]
+    figures = [f"{plain(name, longest=24)} {value:.3g}" for name, value in list(model.metrics.items())[:3]]
+    return [f"version {model.latest_version}", *figures]

@@ -17,11 +17,11 @@ def first_page(name: str) -> None:
     st.session_state[f"{name}.number"] = 1
 
 
-def pager(name: str, total: int, size: int, noun: str) -> None:
+def pager(name: str, total: int, size: int, noun: str, nouns: str = "") -> None:
     """How many there are, and the way to the pages before and after."""
     number, last = page_number(name), max(1, math.ceil(total / size))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f":gray[{many(total, noun)}]")
+        st.markdown(f":gray[{many(total, noun, nouns)}]")
         if last > 1:
             with st.container(horizontal=True, vertical_alignment="center", width="content"):
                 _step(name, "previous", "chevron_left", number - 1, enabled=number > 1)

@@ -1,70 +1,90 @@
-"""Choosing the picture to look at: a sample, or one of the user's own."""
+"""Choosing the pictures to look at: a sample, files of one's own, or one from the camera."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 import streamlit as st
 
 from app.ui.samples import samples, thumbnail
 from app.ui.session import platform
-from app.ui.text import plain
+from app.ui.text import many, plain
+from registry.models.many import Picture
 from registry.vision.samples import Sample
 
-_CHOSEN = "picture.chosen"
-_KINDS = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"]
+MOST_PICTURES = 20  # at once on a page; what is kept of a run and its picture stays with the session
+KINDS = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"]
+_SOURCES = {
+    "samples": ":material/photo_library: Samples",
+    "files": ":material/upload: Your own",
+    "camera": ":material/photo_camera: Camera",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An encoded picture: a file on this machine, or bytes that were sent."""
-
-    name: str
-    source: Path | bytes
-
-    def read(self) -> bytes:
-        """The encoded bytes."""
-        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
-
-
-def choose_picture() -> Picture | None:
-    """Draw the gallery and the upload; answers what is chosen."""
+def choose_pictures(page: str = "picture") -> Sequence[Picture]:
+    """Draw the ways to a picture; answers what is chosen, nothing where it cannot be used. `page` keeps keys apart."""
     st.subheader("Picture", anchor=False)
-    gallery, own = st.tabs([":material/photo_library: Samples", ":material/upload: Your own"])
-    with own:
-        sent = st.file_uploader(
-            "A photo", type=_KINDS, key="picture.file", max_upload_size=platform().settings.image_max_mb
+    source = st.segmented_control(
+        "Source",
+        list(_SOURCES),
+        default="samples",
+        required=True,
+        key=f"{page}.source",
+        format_func=_SOURCES.__getitem__,
+        label_visibility="collapsed",
+    )
+    if source == "files":
+        return upload_pictures(page)
+    if source == "camera":
+        taken = st.camera_input("Take a picture", key=f"{page}.camera", label_visibility="collapsed")
+        return [Picture("camera.jpg", taken.getvalue())] if taken is not None else []
+    return _sample(page)
+
+
+def upload_pictures(page: str) -> Sequence[Picture]:
+    """One or several files; more than MOST_PICTURES are refused."""
+    sent = st.file_uploader(
+        "Photos",
+        type=KINDS,
+        key=f"{page}.files",
+        accept_multiple_files=True,
+        max_upload_size=platform().live.current().image_max_mb,
+        label_visibility="collapsed",
+    )
+    if len(sent) > MOST_PICTURES:
+        st.warning(
+            f"{many(len(sent), 'picture')} are too many for a page: choose at most {MOST_PICTURES}.",
+            icon=":material/photo_library:",
         )
-        if sent is not None:
-            st.image(sent.getvalue(), width=280)
-            return Picture(sent.name, sent.getvalue())
+        return []
+    return [Picture(file.name, file.getvalue()) for file in sent]
+
+
+def _sample(page: str) -> Sequence[Picture]:
     found = samples()
-    with gallery:
-        if not found:
-            st.markdown(":gray[No samples are installed here. Use a photo of your own.]")
-            return None
-        _gallery(found)
-    chosen = {sample.name: sample for sample in found}[_chosen(found)]
-    return Picture(chosen.title, chosen.path)
+    if not found:
+        st.markdown(":gray[No samples are installed here. Use a photo of your own.]")
+        return []
+    chosen = _chosen(page, found)
+    _gallery(page, found, chosen)
+    return [Picture(chosen.name, chosen.path.read_bytes())]
 
 
-def _chosen(found: list[Sample]) -> str:
-    name = str(st.session_state.get(_CHOSEN, ""))
-    return name if name in {sample.name for sample in found} else found[0].name
+def _chosen(page: str, found: Sequence[Sample]) -> Sample:
+    name = str(st.session_state.get(f"{page}.chosen", ""))
+    return next((sample for sample in found if sample.name == name), found[0])
 
 
-def _gallery(found: list[Sample]) -> None:
+def _gallery(page: str, found: Sequence[Sample], chosen: Sample) -> None:
     def choose(name: str) -> None:
-        st.session_state[_CHOSEN] = name
+        st.session_state[f"{page}.chosen"] = name
 
-    chosen = _chosen(found)
     columns = st.columns(4, gap="small")
     for index, sample in enumerate(found):
         with columns[index % 4], st.container(key=f"sample_{index}", gap="xsmall"):
             st.image(thumbnail(sample.path), width="stretch")
-            picked = sample.name == chosen
+            picked = sample.name == chosen.name
             st.button(
                 plain(sample.title, longest=18),
-                key=f"picture.sample.{sample.name}",
+                key=f"{page}.sample.{sample.name}",
                 type="primary" if picked else "secondary",
                 icon=":material/check:" if picked else None,
                 on_click=choose,

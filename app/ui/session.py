@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from app.platform import Platform
-from registry.access import Actor
-from registry.access.actor import of_user
-from registry.errors import RegistryError, Unavailable, UserNotFound
+from registry.access import Action, Actor, require
+from registry.access.actor import ANONYMOUS
+from registry.errors import Unavailable
 
 
 @dataclass(slots=True)
@@ -38,21 +38,22 @@ def address() -> str:
     return str(st.context.headers.get("x-nexusai-address", ""))
 
 
+def browser() -> str:
+    """The hash of the browser's own cookie, as the gate saw it; empty for a browser we do not know."""
+    return str(st.context.headers.get("x-nexusai-browser", ""))
+
+
 def actor() -> Actor | None:
-    """The signed-in user as the records have them now; None for nobody."""
-    user_id = st.user.get("id")
-    if not isinstance(user_id, str) or not user_id:
+    """The signed-in user as the records have them now; None for nobody, and once the session has ended."""
+    user_id, sign_in = st.user.get("id"), st.user.get("session")
+    if not isinstance(user_id, str) or not isinstance(sign_in, str):
         return None
-    try:
-        user = platform().accounts.get(user_id)
-    except UserNotFound:
-        return None
-    return replace(of_user(user, "session"), address=address()) if user.active else None
+    found = platform().sessions.on_page(user_id, sign_in)
+    return replace(found, address=address()) if found else None
 
 
-def required() -> Actor:
-    """The signed-in user of a page. Raises RegistryError where there is none."""
-    found = actor()
-    if found is None:
-        raise RegistryError("this page was opened without a signed-in user")
+def required(action: Action = Action.SEE_DASHBOARD) -> Actor:
+    """The signed-in user of a page that asks for a permission. Raises NotSignedIn, Forbidden."""
+    found = actor() or ANONYMOUS
+    require(found, action)
     return found

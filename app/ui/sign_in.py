@@ -6,9 +6,9 @@ from typing import Any
 import streamlit as st
 from streamlit_authenticator import Authenticate
 
-from app.ui import theme
+from app.ui import registration, single_sign_on, theme
 from app.ui.browser import exchange
-from app.ui.session import address, platform
+from app.ui.session import address, browser, platform
 from app.ui.states import error_box
 from registry.access.accounts import Accounts
 from registry.errors import InvalidInput, RegistryError
@@ -40,7 +40,7 @@ class _OurAccounts:
         try:
             if not username or not password:
                 raise InvalidInput("a user name and a password are needed")
-            user = self.accounts.prove(username.strip(), password, address())
+            user = self.accounts.prove(username.strip(), password, address(), browser=browser())
             st.session_state[_CODE] = self.accounts.code_for(user)
         except RegistryError as error:
             st.session_state[_PROBLEM] = error
@@ -72,8 +72,9 @@ def draw() -> None:
         try:
             if accounts.needs_setup():
                 _setup(accounts)
-            else:
+            elif not registration.draw(accounts):
                 _login(accounts)
+                registration.offer()
         except RegistryError as error:
             error_box(error)
 
@@ -87,6 +88,7 @@ def _take_token_from_address() -> None:
 
 
 def _login(accounts: Accounts) -> None:
+    single_sign_on.draw()
     _Login(accounts).login(fields=_FIELDS, key="sign_in.form")
     if _CODE in st.session_state:
         st.rerun()

@@ -16,6 +16,11 @@ def error_box(error: RegistryError) -> None:
     show("  \n".join(lines), icon=icon)
 
 
+def picture_error(name: str, error: RegistryError) -> None:
+    """A picture of several that could not be used, by its name."""
+    st.error(f"**{plain(name, longest=80)}**: {plain(error.message)}", icon=":material/broken_image:")
+
+
 def empty_state(icon: str, title: str, text: str) -> None:
     """Nothing is here yet: why, and what to do next. The caller adds a button below if there is one to press."""
     with st.container(key="empty_state", horizontal_alignment="center"):

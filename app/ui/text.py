@@ -4,7 +4,9 @@ import re
 from datetime import UTC, datetime
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$^=&'\"@/])")
-_WORD_JOINER = "\u2060"  # invisible; splits `:material/…:`, `:red[…]` and `:smile:` into harmless text
+_WORD_JOINER = "\u2060"  # invisible
+# `:material/…:`, `:red[…]`, `:smile:`, addresses that would become links: harmless once they are split.
+_TO_SPLIT = re.compile(r"(:|@|www)", re.IGNORECASE)
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # would turn the rest of the line around
 _COLLAPSE = re.compile(r"\s+")
 
@@ -14,7 +16,7 @@ def plain(text: str, *, longest: int = 400) -> str:
     flat = _COLLAPSE.sub(" ", _BIDI.sub("", text)).strip()
     if len(flat) > longest:
         flat = flat[: longest - 1].rstrip() + "…"
-    return _MARKDOWN.sub(r"\\\1", flat).replace(":", f":{_WORD_JOINER}")
+    return _TO_SPLIT.sub(rf"\1{_WORD_JOINER}", _MARKDOWN.sub(r"\\\1", flat))
 
 
 def badge_text(text: str, *, longest: int = 40) -> str:
@@ -42,6 +44,6 @@ def bytes_text(count: int) -> str:
     return f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
 
 
-def many(count: int, noun: str) -> str:
-    """`1 model`, `2 models`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def many(count: int, noun: str, nouns: str = "") -> str:
+    """`1 model`, `2 models`; `nouns` is for what does not end in s alone."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

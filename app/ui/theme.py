@@ -66,9 +66,13 @@ _SHEET = """
 [data-testid="stSidebarNavSeparator"] { display: none; }
 [data-testid="stSidebarNavLink"] { border-radius: .55rem; padding-block: .4rem; }
 .st-key-card_links a { justify-content: flex-start; padding: .25rem .55rem; min-height: 2.1rem; }
+.st-key-settings_categories button { justify-content: flex-start; min-height: 2.3rem; padding-inline: .7rem; }
+.st-key-settings_categories button > div { width: 100%; justify-content: flex-start; }
+:is(.st-key-card_settings, .st-key-card_versions) hr { margin: .35rem 0 .6rem; }
 .st-key-empty_state { text-align: center; padding: 2.5rem 1rem; }
 .st-key-empty_state [data-testid="stMarkdownContainer"] p { margin-inline: auto; max-width: 46ch; }
 .st-key-sign_in_column { max-width: 420px; margin: 6vh auto 0; }
+[data-testid="stApp"]:has(.st-key-sign_in_column) [data-testid="stSidebar"] { display: none; }
 .st-key-sign_in_column [data-testid="stForm"] {
   background: var(--nx-raised); padding: 1.6rem 1.6rem 1.4rem;
   box-shadow: 0 1px 2px rgb(var(--nx-shade) / .06), 0 18px 40px -18px rgb(var(--nx-shade) / .22);
@@ -79,8 +83,22 @@ _SHEET = """
   width: 100%; color: #fff; background: var(--nx-accent); border-color: var(--nx-accent); margin-top: .4rem;
 }
 .st-key-sign_in_column [data-testid="stFormSubmitButton"] button:hover { filter: brightness(.93); color: #fff; }
+[class*="st-key-trail_"] [data-testid="stExpander"] details {
+  border: 0; border-bottom: 1px solid var(--nx-line); border-radius: 0;
+}
+[class*="st-key-offer_"] { border-top: 1px solid var(--nx-line); padding-top: .7rem; }
 [class*="st-key-sample_"] img { aspect-ratio: 4 / 3; object-fit: cover; border-radius: .5rem; }
+[class*="st-key-tile_"] { background: var(--nx-raised); border-color: var(--nx-line); padding: .6rem .6rem .35rem; }
+[class*="st-key-tile_"] img {
+  aspect-ratio: 4 / 3; object-fit: contain; border-radius: .4rem; background: rgb(var(--nx-shade) / .05);
+}
+[class*="st-key-tile_"] button { padding: 0; min-height: 1.6rem; }
 [class*="st-key-result_picture"] img { border-radius: .6rem; }
+[class*="st-key-event_"] .nx-thumb {
+  display: block; width: 60px; height: 60px; object-fit: cover; border-radius: .4rem;
+}
+[class*="st-key-event_"] button { min-height: 1.6rem; min-width: 0; padding-block: 0; text-align: left; }
+.nx-film { display: block; width: 100%; aspect-ratio: 16 / 9; border-radius: .5rem; background: #0b1020; }
 </style>
 """
 
@@ -98,6 +116,11 @@ def is_dark() -> bool:
 def ink() -> str:
     """The text colour of the theme in use, for pictures and charts."""
     return "#e4e8f5" if is_dark() else "#171c2f"
+
+
+def mark() -> str:
+    """The background of what is to be noticed in a table."""
+    return "#3a3412" if is_dark() else "#fff6d6"
 
 
 def apply() -> None:

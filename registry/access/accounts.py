@@ -1,31 +1,32 @@
-"""Accounts: the first administrator, new users, and the proof of a name and password."""
+"""Accounts: how they come to be, and what their owners change about them."""
 
 import secrets
-from datetime import timedelta
 
 from sqlmodel import Session
 
-from registry.access import passwords
-from registry.access.actor import ANONYMOUS, Actor, of_user
+from registry.access import passwords, sign_ins
+from registry.access.actor import Actor, of_user
+from registry.access.fingerprints import hash_secret
+from registry.access.live import Live
+from registry.access.names import checked_email, checked_full_name, checked_profile, checked_username
 from registry.access.permissions import Action, require
+from registry.access.proof import Proof
 from registry.access.secret_files import read_or_make
-from registry.access.sessions import hash_secret, new_code
+from registry.access.sessions import new_code
 from registry.access.trail import trace
-from registry.errors import InvalidCredentials, InvalidInput, SetupDone, TooManyAttempts
-from registry.records import Database, LoginThrottle, Role, User, audit, one_at_a_time, users, utc_now
+from registry.errors import InvalidCredentials, InvalidInput, RegistrationClosed, SetupDone
+from registry.records import Database, Role, User, one_at_a_time, users, utc_now
 from registry.settings import Settings
-
-FREE_FAILURES = 5
-LONGEST_DELAY_S = 900
-_FORGET_AFTER = timedelta(hours=24)
 
 
 class Accounts:
-    """The people of one platform."""
+    """The accounts of one platform."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, live: Live | None = None) -> None:
         self._database = database
         self._setup_file = settings.secrets_dir / "setup-token"
+        self._live = live or Live(database, settings)
+        self._proof = Proof(database, self._live)
 
     def setup_token(self) -> str | None:
         """The one-time token that makes the first administrator; None once there is one."""
@@ -48,7 +49,7 @@ class Accounts:
             raise InvalidCredentials(
                 "this is not the setup token", hint="`nexusai up` prints it, as does `nexusai admin setup-token`."
             )
-        user = _new_user(username, password, Role.ADMIN)
+        user = self._new_user(username, password, Role.ADMIN)
         with self._database.write() as session:
             one_at_a_time(session.connection(), "setup")
             if users.count(session, role=Role.ADMIN):
@@ -58,42 +59,49 @@ class Accounts:
         self._setup_file.unlink(missing_ok=True)
         return user
 
-    def create(self, actor: Actor, username: str, password: str, role: Role, *, email: str = "") -> User:
+    def create(
+        self,
+        actor: Actor,
+        username: str,
+        password: str,
+        role: Role,
+        *,
+        email: str = "",
+        full_name: str = "",
+        premium: bool = False,
+    ) -> User:
         """Make a user. Raises Forbidden, NameTaken, InvalidInput."""
         require(actor, Action.MANAGE_USERS)
-        user = _new_user(username, password, role, email)
+        user = self._new_user(username, password, role, email=email, full_name=full_name)
+        user.premium = premium
         with self._database.write() as session:
             users.add(session, user)
-            _trace(session, actor, "user.create", user, role=str(role))
+            _trace(session, actor, "user.create", user, role=str(role), premium=premium)
         return user
 
-    def prove(self, username: str, password: str, address: str = "") -> User:
-        """The user of that name and password. Raises InvalidCredentials, TooManyAttempts.
+    def register(
+        self, username: str, password: str, *, email: str = "", full_name: str = "", address: str = ""
+    ) -> User:
+        """Make oneself an account, which works at once or, with approvals on, after an administrator's.
 
-        Unknown names take as long as known ones and answer the same.
+        Raises RegistrationClosed, NameTaken, InvalidInput.
         """
-        keys = [f"name:{users.username_key(username[:64])}", f"address:{address}"]
-        with self._database.read() as session:
-            for key in keys:
-                _refuse_if_blocked(session, key)
-            user = users.by_name(session, username[:64])
-        proven = passwords.matches(user.password_hash if user else None, password) and user is not None and user.active
+        live = self._live.current()
+        if not live.registration_open:
+            raise RegistrationClosed("nobody can register by themselves here")
+        user = self._new_user(username, password, Role.USER, email=email, full_name=full_name)
+        user.active = user.approved = not live.registration_approval
         with self._database.write() as session:
-            if proven and user is not None:
-                _forget_failures(session, keys[0])
-                _trace(session, of_user(user, "session", address), "account.sign_in", user)
-                return user
-            for key, free in zip(keys, (FREE_FAILURES, 4 * FREE_FAILURES), strict=True):
-                _count_failure(session, key, free)
-            audit.append(
-                session,
-                actor_id=ANONYMOUS.id,
-                actor_name=username[:64],
-                action="account.sign_in",
-                outcome="refused",
-                address=address,
-            )
-        raise InvalidCredentials("the user name or the password is wrong")
+            users.add(session, user)
+            _trace(session, of_user(user, "anonymous", address), "account.register", user, active=user.active)
+        return user
+
+    def prove(self, username: str, password: str, address: str = "", *, browser: str = "") -> User:
+        """The user of that name and password, see `Proof.of_sign_in`.
+
+        Raises InvalidCredentials, TooManyAttempts, AccountPending.
+        """
+        return self._proof.of_sign_in(username, password, address, browser)
 
     def code_for(self, user: User) -> str:
         """A one-time code for a user who just proved a password."""
@@ -105,42 +113,61 @@ class Accounts:
         with self._database.read() as session:
             return users.by_id(session, user_id)
 
+    def update_profile(self, actor: Actor, *, email: str | None = None, full_name: str | None = None) -> User:
+        """Change one's own address or full name; None leaves it. Raises Forbidden, InvalidInput."""
+        require(actor, Action.CHANGE_OWN_ACCOUNT)
+        given = {"email": email, "full_name": full_name}
+        changes = checked_profile({name: value for name, value in given.items() if value is not None})
+        with self._database.write() as session:
+            user = users.by_id(session, actor.id)
+            before = {name: getattr(user, name) for name in changes}
+            for name, value in changes.items():
+                setattr(user, name, value)
+            user.updated_at = utc_now()
+            _trace(session, actor, "account.update", user, before=before, after=changes)
+        return user
 
-def _new_user(username: str, password: str, role: Role, email: str = "") -> User:
-    name = username.strip()
-    if not 1 <= len(name) <= 64 or not name.isprintable():
-        raise InvalidInput("a user name has 1 to 64 printable characters")
-    passwords.check_new(password, name)
-    return User(username=name, username_key="", email=email, role=role, password_hash=passwords.hash_password(password))
+    def change_password(self, actor: Actor, old: str, new: str) -> None:
+        """Change one's own password; it ends every sign-in but the browser session that asks.
+
+        Raises Forbidden, InvalidCredentials, TooManyAttempts, InvalidInput.
+        """
+        require(actor, Action.CHANGE_OWN_ACCOUNT)
+        self._check_new(new, actor.name)
+        self._proof.of_own_password(actor, old)
+        if new == old:
+            raise InvalidInput("this is the password you have", hint="Choose another one.")
+        keep = actor.credential if actor.via == "session" else ""
+        self._set_password(actor, actor.id, new, "account.password", keep=keep)
+
+    def reset_password(self, actor: Actor, user_id: str, new: str) -> None:
+        """Give somebody another password; it ends every sign-in of theirs.
+
+        Raises Forbidden, UserNotFound, InvalidInput.
+        """
+        require(actor, Action.MANAGE_USERS)
+        self._check_new(new, self.get(user_id).username)
+        self._set_password(actor, user_id, new, "user.password")
+
+    def _set_password(self, actor: Actor, user_id: str, new: str, action: str, keep: str = "") -> None:
+        hashed = passwords.hash_password(new)
+        with self._database.write() as session:
+            user = users.by_id(session, user_id)
+            user.password_hash = hashed
+            user.updated_at = utc_now()
+            sign_ins.end_all(session, user_id, keep=keep)
+            _trace(session, actor, action, user)
+
+    def _new_user(self, username: str, password: str, role: Role, *, email: str = "", full_name: str = "") -> User:
+        name = checked_username(username)
+        email, full_name = checked_email(email), checked_full_name(full_name)
+        self._check_new(password, name)
+        hashed = passwords.hash_password(password)
+        return User(username=name, username_key="", email=email, full_name=full_name, role=role, password_hash=hashed)
+
+    def _check_new(self, password: str, username: str) -> None:
+        passwords.check_new(password, username, self._live.current().password_min_length)
 
 
-def _trace(session: Session, actor: Actor, action: str, user: User, **details: str) -> None:
+def _trace(session: Session, actor: Actor, action: str, user: User, **details: object) -> None:
     trace(session, actor, action, f"user:{user.id}", {"username": user.username, **details})
-
-
-def _refuse_if_blocked(session: Session, key: str) -> None:
-    throttle = session.get(LoginThrottle, key)
-    now = utc_now()
-    if throttle and throttle.blocked_until and throttle.blocked_until > now:
-        seconds = int((throttle.blocked_until - now).total_seconds()) + 1
-        raise TooManyAttempts(f"too many failed sign-ins: try again in {seconds} s", details={"retry_after_s": seconds})
-
-
-def _count_failure(session: Session, key: str, free: int) -> None:
-    now = utc_now()
-    one_at_a_time(session.connection(), key)
-    throttle = session.get(LoginThrottle, key) or LoginThrottle(key=key)
-    if throttle.last_failure_at + _FORGET_AFTER < now:
-        throttle.failures = 0
-    throttle.failures += 1
-    throttle.last_failure_at = now
-    if throttle.failures > free:
-        delay_s = min(2 ** min(throttle.failures - free, 20), LONGEST_DELAY_S)
-        throttle.blocked_until = now + timedelta(seconds=delay_s)
-    session.add(throttle)
-
-
-def _forget_failures(session: Session, key: str) -> None:
-    throttle = session.get(LoginThrottle, key)
-    if throttle:
-        session.delete(throttle)

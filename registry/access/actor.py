@@ -20,6 +20,7 @@ class Actor:
     via: Via = "session"
     address: str = ""
     scopes: frozenset[str] | None = None  # what an API key was made for; None is everything the role may
+    credential: str = ""  # which session, token family or key proved it; never the secret itself
 
     @property
     def known(self) -> bool:
@@ -30,9 +31,9 @@ class Actor:
 ANONYMOUS = Actor(id="anonymous", name="anonymous", role=None, via="anonymous")
 
 
-def of_user(user: User, via: Via, address: str = "") -> Actor:
+def of_user(user: User, via: Via, address: str = "", credential: str = "") -> Actor:
     """The actor for a stored user."""
-    return Actor(user.id, user.username, Role(user.role), user.premium, via, address)
+    return Actor(user.id, user.username, Role(user.role), user.premium, via, address, credential=credential)
 
 
 def local_actor() -> Actor:

@@ -8,12 +8,12 @@ from datetime import timedelta
 from sqlmodel import Session, col, select
 
 from registry.access.actor import Actor, of_user
-from registry.access.permissions import Action, Scope, require
+from registry.access.fingerprints import hash_secret
+from registry.access.permissions import Action, Scope, require, scopes_of
 from registry.access.recent import Recent
-from registry.access.sessions import hash_secret
 from registry.access.trail import trace
-from registry.errors import InvalidInput, KeyNotFound, NotSignedIn, SessionExpired
-from registry.records import ApiKey, Database, User, utc_now
+from registry.errors import Forbidden, InvalidInput, KeyNotFound, NotSignedIn, SessionExpired
+from registry.records import ApiKey, Database, Role, User, one_at_a_time, users, utc_now
 
 MARK = "nxk_"
 MOST_PER_USER = 50
@@ -37,16 +37,20 @@ class Keys:
         self._database = database
         self._recent = Recent[Actor]()
 
-    def make(self, actor: Actor, name: str, scopes: Iterable[str], days: int | None = None) -> NewKey:
-        """A new key of the actor, for `days` days or without an end.
+    def make(
+        self, actor: Actor, name: str, scopes: Iterable[str], days: int | None = None, *, owner_id: str = ""
+    ) -> NewKey:
+        """A new key for `days` days or without an end; of the actor, or of whom this machine's owner names.
 
-        Raises Forbidden (also when asked by a key), InvalidInput.
+        Raises Forbidden (also when asked by a key), UserNotFound, InvalidInput.
         """
         require(actor, Action.CHANGE_OWN_ACCOUNT)
+        if owner_id and actor.via != "local":
+            raise Forbidden("a key of somebody else can only be made on the machine itself")
         chosen = _checked(name, scopes, days)
         prefix, random = secrets.token_hex(4), secrets.token_urlsafe(32)
         key = ApiKey(
-            user_id=actor.id,
+            user_id=owner_id or actor.id,
             name=name.strip(),
             prefix=prefix,
             secret_hash=hash_secret(random),
@@ -54,7 +58,9 @@ class Keys:
             expires_at=utc_now() + timedelta(days=days) if days else None,
         )
         with self._database.write() as session:
-            if len(_of(session, actor.id)) >= MOST_PER_USER:
+            _refuse_useless(chosen, Role(users.by_id(session, key.user_id).role))
+            one_at_a_time(session.connection(), f"keys:{key.user_id}")  # or keys made at once pass the count together
+            if len(_of(session, key.user_id)) >= MOST_PER_USER:
                 raise InvalidInput(f"an account has at most {MOST_PER_USER} keys", hint="Revoke one first.")
             session.add(key)
             _trace(session, actor, "key.make", key, scopes=chosen)
@@ -66,16 +72,29 @@ class Keys:
         with self._database.read() as session:
             return _of(session, actor.id)
 
-    def revoke(self, actor: Actor, key_id: str) -> None:
-        """End one of the actor's keys. Raises KeyNotFound."""
+    def of(self, actor: Actor, user_id: str) -> Sequence[ApiKey]:
+        """Somebody's keys, for an administrator, newest first. Raises Forbidden, UserNotFound."""
+        require(actor, Action.MANAGE_USERS)
+        with self._database.read() as session:
+            users.by_id(session, user_id)
+            return _of(session, user_id)
+
+    def revoke(self, actor: Actor, key_id: str, *, owner_id: str = "") -> None:
+        """End one of the actor's keys, or, for an administrator, of the owner's.
+
+        Raises Forbidden, KeyNotFound.
+        """
         require(actor, Action.CHANGE_OWN_ACCOUNT)
-        self._recent.clear()
+        if owner_id:
+            require(actor, Action.MANAGE_USERS)
         with self._database.write() as session:
             key = session.get(ApiKey, key_id)
-            if key is None or key.user_id != actor.id:
-                raise KeyNotFound(f"you have no API key with the id {key_id[:32]!r}")
+            if key is None or key.user_id != (owner_id or actor.id):
+                whose = "the account has" if owner_id else "you have"
+                raise KeyNotFound(f"{whose} no API key with the id {key_id[:32]!r}")
             session.delete(key)
             _trace(session, actor, "key.revoke", key)
+        self._recent.clear()
 
     def actor(self, presented: str) -> Actor:
         """Who a key speaks for; a revocation is seen within a second. Raises NotSignedIn, SessionExpired."""
@@ -105,7 +124,7 @@ class Keys:
             raise SessionExpired("this API key has expired", hint="Make a new one on the Account page.")
         if key.last_used_at is None or key.last_used_at + _USED_EVERY < now:
             self._note_use(key.id)
-        return replace(of_user(user, "key"), scopes=frozenset(key.scopes))
+        return replace(of_user(user, "key"), scopes=frozenset(key.scopes), credential=key.id)
 
     def _note_use(self, key_id: str) -> None:
         with self._database.write() as session:
@@ -127,6 +146,16 @@ def _checked(name: str, scopes: Iterable[str], days: int | None) -> list[str]:
             f"{unknown[0][:40]!r} is not a scope" if unknown else "a key needs a scope", hint=f"One of: {known}."
         )
     return chosen
+
+
+def _refuse_useless(scopes: Sequence[str], role: Role) -> None:
+    """A scope that comes to life with another role would be a surprise then. Raises InvalidInput."""
+    useful = scopes_of(role)
+    useless = [scope for scope in scopes if scope not in useful]
+    if useless:
+        raise InvalidInput(
+            f"a key of the role {role} has no use for the scope {useless[0]}", hint=f"One of: {', '.join(useful)}."
+        )
 
 
 def _of(session: Session, user_id: str) -> Sequence[ApiKey]:

@@ -18,14 +18,40 @@ class Action(StrEnum):
     PUBLISH_MODEL = "model.publish"
     CHANGE_MODEL = "model.change"
     DELETE_MODEL = "model.delete"
+    READ_DATASET = "dataset.read"
+    ADD_DATASET = "dataset.add"
+    CHANGE_DATASET = "dataset.change"
+    DELETE_DATASET = "dataset.delete"
     OPEN_MLFLOW = "mlflow.open"
     MANAGE_MLFLOW = "mlflow.manage"
+    OPEN_PREFECT = "prefect.open"
+    MANAGE_PREFECT = "prefect.manage"
     READ_JOB = "job.read"
     START_JOB = "job.start"
+    CANCEL_JOB = "job.cancel"
+    READ_FOLDER = "folder.read"
+    READ_SCHEDULE = "schedule.read"
+    CHANGE_SCHEDULE = "schedule.change"
+    CARE_FOR_PLATFORM = "platform.care"
+    READ_CAMERA = "camera.read"
+    ADD_CAMERA = "camera.add"
+    CHANGE_CAMERA = "camera.change"
+    DELETE_CAMERA = "camera.delete"
+    CONTROL_CAMERA = "camera.control"
+    READ_EVENT = "event.read"
+    DELETE_EVENT = "event.delete"
+    READ_RECORDING = "recording.read"
+    EXPORT_RECORDING = "recording.export"
+    DELETE_RECORDING = "recording.delete"
+    READ_NOTIFICATION = "notification.read"
+    CHANGE_NOTIFICATION = "notification.change"
     SEE_OWN_ACCOUNT = "account.see"
     CHANGE_OWN_ACCOUNT = "account.change"
     MANAGE_USERS = "users.manage"
     READ_AUDIT = "audit.read"
+    READ_SETTINGS = "settings.read"
+    CHANGE_SETTINGS = "settings.change"
+    CHANGE_TUNING = "settings.tune"
 
 
 EVERYONE = frozenset(Role)
@@ -40,14 +66,40 @@ ROLES: dict[Action, frozenset[Role]] = {
     Action.PUBLISH_MODEL: BUILDERS,
     Action.CHANGE_MODEL: BUILDERS,
     Action.DELETE_MODEL: BUILDERS,
+    Action.READ_DATASET: EVERYONE,
+    Action.ADD_DATASET: BUILDERS,
+    Action.CHANGE_DATASET: BUILDERS,
+    Action.DELETE_DATASET: BUILDERS,
     Action.OPEN_MLFLOW: BUILDERS,
     Action.MANAGE_MLFLOW: ADMINS,
+    Action.OPEN_PREFECT: BUILDERS,
+    Action.MANAGE_PREFECT: ADMINS,
     Action.READ_JOB: EVERYONE,
     Action.START_JOB: EVERYONE,
+    Action.CANCEL_JOB: EVERYONE,  # one's own: nobody else's is seen
+    Action.READ_FOLDER: STAFF,  # the server's folders that batches may read
+    Action.READ_SCHEDULE: STAFF,  # one's own, as jobs
+    Action.CHANGE_SCHEDULE: STAFF,
+    Action.CARE_FOR_PLATFORM: ADMINS,  # clean-ups and backups
+    Action.READ_CAMERA: STAFF,  # pictures of places: not for everybody who may predict
+    Action.ADD_CAMERA: BUILDERS,
+    Action.CHANGE_CAMERA: BUILDERS,
+    Action.DELETE_CAMERA: BUILDERS,
+    Action.CONTROL_CAMERA: STAFF,
+    Action.READ_EVENT: STAFF,
+    Action.DELETE_EVENT: BUILDERS,
+    Action.READ_RECORDING: STAFF,
+    Action.EXPORT_RECORDING: STAFF,
+    Action.DELETE_RECORDING: BUILDERS,
+    Action.READ_NOTIFICATION: BUILDERS,
+    Action.CHANGE_NOTIFICATION: BUILDERS,
     Action.SEE_OWN_ACCOUNT: EVERYONE,
     Action.CHANGE_OWN_ACCOUNT: EVERYONE,
     Action.MANAGE_USERS: ADMINS,
     Action.READ_AUDIT: ADMINS,
+    Action.READ_SETTINGS: STAFF,
+    Action.CHANGE_SETTINGS: ADMINS,
+    Action.CHANGE_TUNING: BUILDERS,  # what inference uses when a request names nothing
 }
 
 
@@ -68,18 +120,51 @@ SCOPES: dict[Action, Scope | None] = {
     Action.PUBLISH_MODEL: Scope.MODELS,
     Action.CHANGE_MODEL: Scope.MODELS,
     Action.DELETE_MODEL: Scope.MODELS,
+    Action.READ_DATASET: Scope.READ,
+    Action.ADD_DATASET: Scope.MODELS,
+    Action.CHANGE_DATASET: Scope.MODELS,
+    Action.DELETE_DATASET: Scope.MODELS,
     Action.OPEN_MLFLOW: Scope.MODELS,
     Action.MANAGE_MLFLOW: Scope.MODELS,
+    Action.OPEN_PREFECT: Scope.MODELS,
+    Action.MANAGE_PREFECT: Scope.ADMIN,
     Action.READ_JOB: Scope.READ,
     Action.START_JOB: Scope.PREDICT,
+    Action.CANCEL_JOB: Scope.PREDICT,
+    Action.READ_FOLDER: Scope.PREDICT,
+    Action.READ_SCHEDULE: Scope.READ,
+    Action.CHANGE_SCHEDULE: Scope.PREDICT,
+    Action.CARE_FOR_PLATFORM: Scope.ADMIN,
+    Action.READ_CAMERA: Scope.CAMERAS,
+    Action.ADD_CAMERA: Scope.CAMERAS,
+    Action.CHANGE_CAMERA: Scope.CAMERAS,
+    Action.DELETE_CAMERA: Scope.CAMERAS,
+    Action.CONTROL_CAMERA: Scope.CAMERAS,
+    Action.READ_EVENT: Scope.CAMERAS,
+    Action.DELETE_EVENT: Scope.CAMERAS,
+    Action.READ_RECORDING: Scope.CAMERAS,
+    Action.EXPORT_RECORDING: Scope.CAMERAS,
+    Action.DELETE_RECORDING: Scope.CAMERAS,
+    Action.READ_NOTIFICATION: Scope.CAMERAS,
+    Action.CHANGE_NOTIFICATION: Scope.ADMIN,
     Action.SEE_OWN_ACCOUNT: Scope.READ,
     Action.CHANGE_OWN_ACCOUNT: None,  # a stolen key must not become a password or another key
     Action.MANAGE_USERS: Scope.ADMIN,
     Action.READ_AUDIT: Scope.ADMIN,
+    Action.READ_SETTINGS: Scope.ADMIN,
+    Action.CHANGE_SETTINGS: Scope.ADMIN,
+    Action.CHANGE_TUNING: Scope.ADMIN,
 }
 
-# What an engineer may change only on models of their own; an administrator on any.
-OWNED = frozenset({Action.CHANGE_MODEL, Action.DELETE_MODEL})
+
+def scopes_of(role: Role) -> list[Scope]:
+    """The scopes that a key of this role has a use for."""
+    useful = {SCOPES[action] for action, roles in ROLES.items() if role in roles}
+    return [scope for scope in Scope if scope in useful or scope not in SCOPES.values()]
+
+
+# What an engineer may change only where it is their own; an administrator anywhere.
+OWNED = frozenset({Action.CHANGE_MODEL, Action.DELETE_MODEL, Action.CHANGE_DATASET, Action.DELETE_DATASET})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,13 @@ from typing import Any
 from sqlmodel import Session
 
 from registry.access.actor import Actor
-from registry.records import audit
+from registry.records import Database, audit
+from registry.records.audit import Outcome
 
 
-def trace(session: Session, actor: Actor, action: str, target: str, details: Mapping[str, Any]) -> None:
+def trace(
+    session: Session, actor: Actor, action: str, target: str, details: Mapping[str, Any], *, outcome: Outcome = "ok"
+) -> None:
     """Add a row in the caller's write transaction, so that an action and its trace commit together."""
     audit.append(
         session,
@@ -17,6 +20,15 @@ def trace(session: Session, actor: Actor, action: str, target: str, details: Map
         actor_name=actor.name,
         action=action,
         target=target,
+        outcome=outcome,
         address=actor.address,
         details=details,
     )
+
+
+def trace_alone(
+    database: Database, actor: Actor, action: str, target: str, details: Mapping[str, Any], outcome: Outcome
+) -> None:
+    """Add a row of its own, for what changed nothing in the records: a refusal, a change in another system."""
+    with database.write() as session:
+        trace(session, actor, action, target, details, outcome=outcome)

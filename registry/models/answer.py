@@ -1,15 +1,22 @@
 """An answer about one image, the same for a page, a route and a notebook cell."""
 
+import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from registry.models.types import ModelVersion
 from registry.runtime.prediction import Prediction
+from registry.runtime.raw_answer import RawAnswer
+from registry.vision.images import decode_image
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_ROWS_SHOWN = 12  # in a notebook, below the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +34,8 @@ class Answer:
         return {"model": model | {"sha256": self.version.sha256}, **self.prediction.to_dict()}
 
     def rows(self) -> list[dict[str, Any]]:
-        """One flat row per detection, class or line of text."""
-        body = self.prediction.to_dict()
-        found = body.get("detections") or body.get("classes") or body.get("text") or []
-        return [_flat(row) for row in found]
+        """`rows_of` this answer."""
+        return rows_of(self.prediction.to_dict())
 
     def frame(self) -> "pd.DataFrame":
         """`rows` as a DataFrame."""
@@ -49,9 +54,66 @@ class Answer:
 
         return encode_png(self.plot())
 
+    def _repr_html_(self) -> str:
+        """The picture with the answer on it, and below it the first rows: what a picture cannot say."""
+        from registry.vision.encoding import encode_jpeg
+
+        picture = base64.b64encode(encode_jpeg(self.plot())).decode()
+        named = escape(f"{self.version.name} version {self.version.version}")
+        return (
+            f'<img src="data:image/jpeg;base64,{picture}" alt="{named}" style="max-width:100%">'
+            f"<p>{named}: {escape(self.prediction.says())}</p>{_table(self.rows()[:_ROWS_SHOWN])}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A run on one picture, kept so that thresholds can be moved: each answer is read from it, the model rests.
+
+    The picture is kept as it came, encoded; pixels would take ten times as much.
+    """
+
+    version: ModelVersion
+    image: bytes
+    raw: RawAnswer
+    waited_ms: float
+    decode_ms: float
+
+    def answer(
+        self, confidence: float | None = None, iou: float | None = None, max_detections: int | None = None
+    ) -> Answer:
+        """What `Serving.predict` answers with these thresholds. Raises as `RawAnswer.at`."""
+        prediction = self.raw.at(confidence, iou, max_detections)
+        timing = prediction.timing_ms
+        timing.update(queue=self.waited_ms, decode=self.decode_ms)
+        timing["total"] += self.waited_ms + self.decode_ms
+        pixels = prediction.width * prediction.height  # it was let in once, whatever the limit is now
+        return Answer(self.version, prediction, decode_image(self.image, max_pixels=pixels))
+
+
+def rows_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One flat row per detection, class, line of text or value of an embedding; of a mask, its area in pixels.
+
+    `body` is an answer as the HTTP contract has it.
+    """
+    if body.get("embedding") is not None:
+        return [{"index": index, "value": value} for index, value in enumerate(body["embedding"])]
+    found = body.get("detections") or body.get("classes") or body.get("text") or []
+    return [_flat(row) for row in found]
+
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    flat = {key: value for key, value in row.items() if key not in {"box", "polygon"}}
+    flat = {key: value for key, value in row.items() if key not in {"box", "polygon", "mask"}}
+    if "mask" in row:
+        flat["area"] = sum(row["mask"]["counts"][1::2])
     if "box" in row:
         flat |= dict(zip(("x1", "y1", "x2", "y2"), row["box"], strict=True))
     return flat
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f"<th>{escape(name)}</th>" for name in rows[0])
+    lines = ("".join(f"<td>{escape(str(value))}</td>" for value in row.values()) for row in rows)
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

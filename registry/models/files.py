@@ -16,6 +16,7 @@ from registry.runtime.card import ModelCard
 from registry.settings import Settings
 
 FOLDER = "model"
+CHECKPOINT = "model.pt"  # kept beside the served files: what a training starts from; never opened here
 CARD = "card.json"
 
 
@@ -46,6 +47,11 @@ class VersionFiles:
     def fetch(self, version: ModelVersion) -> dict[str, Path]:
         """The version's files by name. Raises IntegrityError, MlflowUnavailable."""
         return {name: self._one(version.run_id, name, sha256) for name, sha256 in version.files.items()}
+
+    def note(self, version: ModelVersion, name: str) -> bytes | None:
+        """A file that is kept beside the served ones, if the version has it. Raises as `fetch`."""
+        sha256 = version.notes.get(name)
+        return self._one(version.run_id, name, sha256).read_bytes() if sha256 else None
 
     def _one(self, run_id: str, name: str, sha256: str) -> Path:
         kept = self._root / sha256[:2] / sha256

@@ -1,18 +1,75 @@
-"""A model's way in: what is given is checked and tried before it is registered."""
+"""A model's way in: what is given is looked at, converted, checked and tried before it is registered."""
 
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from registry.access import Action, Actor, require
-from registry.errors import InvalidModel, UploadTooLarge
+from registry.conversion.convert import convert
+from registry.conversion.file_kind import FileKind
+from registry.conversion.inspection import Finding, inspect
+from registry.conversion.onnx_pair import unpack
+from registry.errors import InvalidCard
+from registry.models.files import CHECKPOINT
+from registry.models.journey import CONVERT, RECEIVE, REGISTER, SCAN, VERIFY, Journey
+from registry.models.names import check_alias, check_new_name
 from registry.models.publish import Draft
-from registry.models.registry import ModelRegistry, check_name
+from registry.models.quarantine import Quarantine, Received, Room, chunks_of
+from registry.models.registry import ModelRegistry
 from registry.models.trial import try_out
 from registry.models.types import CHAMPION, ModelVersion
 from registry.runtime.card import ModelCard
 from registry.runtime.graph_check import check_graph
 from registry.runtime.infer_card import infer_card
+from registry.runtime.infer_pair_card import infer_pair_card
 from registry.runtime.loading import MODEL_FILE
 from registry.settings import AccessLevel
+
+REPORT = "intake.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a file of the catalogue comes from. `verified` says that its sha256 was known before it came."""
+
+    url: str
+    licence: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the one who brings a model says about it. Without a card one is read from the file."""
+
+    name: str
+    card: ModelCard | None = None
+    task: str = ""  # refused unless the card, given or read, says the same
+    description: str = ""
+    access_level: AccessLevel = "authenticated"
+    alias: str = CHAMPION
+    parent: str = ""  # the version it was made from, as name/version
+    origin: Origin | None = None
+
+    def check(self, actor: Actor) -> None:
+        """Raises Forbidden, NotSignedIn, InvalidInput: before anything is received."""
+        require(actor, Action.PUBLISH_MODEL)
+        check_new_name(self.name)
+        if self.alias:
+            check_alias(self.alias)
+
+
+@dataclass(slots=True)
+class _Report:
+    """What is kept with the version about how it came in."""
+
+    source: Mapping[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, journey: Journey) -> bytes:
+        steps = [step.to_dict() for step in journey.steps if step.name != REGISTER]
+        return json.dumps({"source": self.source, **self.facts, "steps": steps}, indent=2).encode()
 
 
 def take_in(  # noqa: PLR0913 - the fields of the upload form
@@ -25,33 +82,134 @@ def take_in(  # noqa: PLR0913 - the fields of the upload form
     description: str = "",
     access_level: AccessLevel = "authenticated",
     alias: str = CHAMPION,
+    parent: str = "",
+    journey: Journey | None = None,
 ) -> ModelVersion:
-    """Check an ONNX file, run it once in a bounded child, and register it as a new version of `name`.
+    """Take a file in and wait for it; its steps show in `journey`. See `admit` for what it may be and what it raises.
 
-    Without a card one is read from the file's metadata and shapes. Raises Forbidden, UploadTooLarge,
-    InvalidModel, UnsupportedOutputs, InvalidCard; a refused file leaves nothing behind.
+    A refused file leaves nothing behind.
     """
-    require(actor, Action.PUBLISH_MODEL)
-    check_name(name)
-    data = model if isinstance(model, bytes) else read_capped(model, models.settings.upload_max_mb)
-    if len(data) > models.settings.upload_max_mb * 2**20:
-        raise UploadTooLarge(
-            f"the model has {len(data) / 2**20:.0f} MiB, the limit is {models.settings.upload_max_mb} MiB"
-        )
-    check_graph(data)
-    known = card or infer_card(data)
-    if description:
-        known = known.model_copy(update={"description": description})
-    try_out(data, known)
-    return models.publish(
-        actor, Draft(name, {MODEL_FILE: data}, known, description or known.description, access_level, alias)
+    wanted = Wanted(name, card, "", description, access_level, alias, parent)
+    return take_wanted(models, actor, model, wanted, journey or Journey())
+
+
+def take_wanted(
+    models: ModelRegistry, actor: Actor, model: bytes | Path, wanted: Wanted, journey: Journey
+) -> ModelVersion:
+    """`take_in` for what is said about the model in one value."""
+    wanted.check(actor)
+    quarantine = Quarantine(models.settings, models.live)
+    received = receive(
+        quarantine, journey, chunks_of(model, models.live.current().upload_max_mb), room_of(models, actor)
     )
+    try:
+        return admit(models, actor, received, wanted, journey)
+    finally:
+        quarantine.discard(received.id)
 
 
-def read_capped(path: Path, most_mb: int) -> bytes:
-    """The bytes of a file. Raises InvalidModel when it is not there, UploadTooLarge."""
-    if not path.is_file():
-        raise InvalidModel(f"{path} is not a file")
-    if path.stat().st_size > most_mb * 2**20:
-        raise UploadTooLarge(f"{path.name} has {path.stat().st_size / 2**20:.0f} MiB, the limit is {most_mb} MiB")
-    return path.read_bytes()
+def room_of(models: ModelRegistry, actor: Actor, waiting_bytes: int = 0) -> Room | None:
+    """What somebody may still keep here beside what they published and what waits; None is no bound.
+
+    The account that the platform runs under has none. Raises MlflowUnavailable.
+    """
+    if actor.via == "local":
+        return None
+    quota_mb = models.live.current().publish_quota_mb
+    return Room(max((quota_mb << 20) - models.bytes_published(actor) - waiting_bytes, 0), quota_mb)
+
+
+def receive(quarantine: Quarantine, journey: Journey, chunks: Iterable[bytes], room: Room | None) -> Received:
+    """The first step: the file into quarantine.
+
+    Raises UploadTooLarge, QuotaExceeded, StorageUnavailable, InvalidModel.
+    """
+    with journey.step(RECEIVE) as said:
+        received = quarantine.receive(chunks, room)
+        said["detail"] = received.said()
+    return received
+
+
+def admit(models: ModelRegistry, actor: Actor, received: Received, wanted: Wanted, journey: Journey) -> ModelVersion:
+    """Look at a received file, convert it to ONNX, run it once in an isolated child, register it as a new version.
+
+    The report stays with the version as `intake.json`. Raises InvalidModel, UnsupportedOutputs, InvalidCard,
+    MissingExtra, Unavailable (no isolated child can be made here), Forbidden, MlflowUnavailable.
+    """
+    origin = asdict(wanted.origin) if wanted.origin else {}
+    report = _Report({"sha256": received.sha256, "size_bytes": received.size_bytes, **origin})
+    found = _scan(received, journey, report)
+    files = _files(received, found, wanted, journey, report)
+    with journey.step(VERIFY) as said:
+        for name, data in files.items():
+            if name.endswith(".onnx"):
+                check_graph(data)
+        card = _card(files, wanted)
+        doors = try_out(files, card)
+        report.facts["trial"] = doors.to_dict()
+        said["detail"] = f"{card.task}, {len(card.labels)} classes, ran once; around it: {doors.said()}"
+    with journey.step(REGISTER) as said:
+        description = wanted.description or card.description
+        facts = {"source_format": str(found.kind), "source_sha256": received.sha256}
+        facts |= {f"source_{key}": str(value) for key, value in origin.items()}
+        notes = {REPORT: report.note(journey)}
+        if found.kind is FileKind.TORCH:  # to train it further; it is only ever opened in the sandbox
+            notes[CHECKPOINT] = received.path.read_bytes()
+        made = models.publish(
+            actor,
+            Draft(
+                wanted.name,
+                files,
+                card,
+                description,
+                wanted.access_level,
+                wanted.alias,
+                facts,
+                notes,
+                wanted.parent,
+            ),
+        )
+        said["detail"] = f"version {made.version}"
+    return made
+
+
+def _scan(received: Received, journey: Journey, report: _Report) -> Finding:
+    with journey.step(SCAN) as said:
+        found = inspect(received.path)
+        report.facts["scan"] = found.to_dict()
+        inside = f", {found.members} members" if found.members else ""
+        asked = f", asks for {len(found.pickled_names)} names, none of them alarming" if found.pickled_names else ""
+        said["detail"] = f"{found.kind}{inside}{asked}"
+    return found
+
+
+def _files(received: Received, found: Finding, wanted: Wanted, journey: Journey, report: _Report) -> dict[str, bytes]:
+    """What will be served, by name."""
+    if found.kind is FileKind.ONNX:
+        journey.skip(CONVERT, "it is ONNX already")
+        return {MODEL_FILE: received.path.read_bytes()}
+    if found.kind is FileKind.ONNX_PAIR:
+        files = unpack(received.path)
+        journey.skip(CONVERT, f"it is ONNX already: {', '.join(files)}")
+        return files
+    with journey.step(CONVERT) as said:
+        converted = convert(received.path, found.kind, wanted.card)
+        apart = dict(converted.difference)
+        report.facts["conversion"] = {"difference": apart, "doors": converted.doors.to_dict()}
+        said["detail"] = (
+            f"answers differ by {apart.get('random', 0):.2g} on noise, {apart.get('sample', 0):.2g} on a picture"
+        )
+    return {MODEL_FILE: converted.onnx}
+
+
+def _card(files: Mapping[str, bytes], wanted: Wanted) -> ModelCard:
+    card = wanted.card or (infer_card(files[MODEL_FILE]) if MODEL_FILE in files else infer_pair_card(files))
+    said: dict[str, str] = {}
+    if wanted.origin:
+        said = {"licence": card.licence or wanted.origin.licence, "source": card.source or wanted.origin.url}
+    if wanted.description:
+        said["description"] = wanted.description
+    card = card.model_copy(update=said)
+    if wanted.task and wanted.task != card.task:
+        raise InvalidCard(f"the upload says task {wanted.task[:32]!r}, the model answers {card.task}")
+    return card

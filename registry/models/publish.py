@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from registry.access import Actor
 from registry.errors import RegistryError
-from registry.models import tags
+from registry.models import alias_history, tags
 from registry.models.files import CARD, FOLDER, bundle_sha256, sha256_of
 from registry.runtime.card import ModelCard
 from registry.settings import AccessLevel, Settings
@@ -20,10 +20,15 @@ from registry.settings import AccessLevel, Settings
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_TAGGED_METRICS = 12  # what lists show of them; the card and the run have them all
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A checked model on its way into the registry. `files` maps names to contents."""
+    """A checked model on its way into the registry.
+
+    `files` maps names to contents and is what is served; `notes` are kept beside them for people to read.
+    """
 
     name: str
     files: Mapping[str, bytes]
@@ -32,17 +37,21 @@ class Draft:
     access_level: AccessLevel = "authenticated"
     alias: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, bytes] = field(default_factory=dict)
+    parent: str = ""  # the version it was made from, as name/version
 
 
 def publish(client: MlflowClient, actor: Actor, draft: Draft, *, is_new: bool, settings: Settings) -> int:
     """Write the draft; returns the new version's number. On any error what was begun is taken back."""
-    experiment = _experiment(client, settings.read_mlflow_file().experiments.get("models", "nexusai-models"))
+    experiment = _experiment(client, settings.models_experiment())
     run_id = client.create_run(experiment, run_name=f"publish {draft.name}").info.run_id
     made_model = False
     try:
         _log(client, run_id, draft)
         if is_new:
-            client.create_registered_model(draft.name, _model_tags(actor, draft), draft.description)
+            client.create_registered_model(
+                draft.name, model_tags(actor, str(draft.card.task), draft.access_level), draft.description
+            )
             made_model = True
         version = client.create_model_version(
             draft.name,
@@ -62,14 +71,14 @@ def publish(client: MlflowClient, actor: Actor, draft: Draft, *, is_new: bool, s
     number = int(version.version)
     client.set_registered_model_tag(draft.name, tags.TASK, str(draft.card.task))
     if draft.alias:
-        client.set_registered_model_alias(draft.name, draft.alias, str(number))
+        alias_history.move(client, draft.name, draft.alias, number, actor.name)
     return number
 
 
 def _log(client: MlflowClient, run_id: str, draft: Draft) -> None:
     card = draft.card
-    facts = {"task": str(card.task), "decoder": str(card.decoder), "dataset": card.dataset, **draft.parameters}
-    for key, value in facts.items():
+    facts = {"task": str(card.task), "decoder": str(card.decoder), "dataset": card.dataset, "parent": draft.parent}
+    for key, value in (facts | dict(draft.parameters)).items():
         if value:
             client.log_param(run_id, key, value[:500])
     for key, figure in card.metrics.items():
@@ -77,7 +86,7 @@ def _log(client: MlflowClient, run_id: str, draft: Draft) -> None:
     if card.git_commit:
         client.set_tag(run_id, "mlflow.source.git.commit", card.git_commit)
     with tempfile.TemporaryDirectory(prefix="nexusai-publish-") as folder:
-        for name, data in draft.files.items():
+        for name, data in {**draft.notes, **draft.files}.items():
             (Path(folder) / name).write_bytes(data)
         (Path(folder) / CARD).write_text(card.model_dump_json(indent=2), encoding="utf-8")
         _write_mlmodel(Path(folder), run_id, draft)
@@ -104,17 +113,19 @@ def _write_mlmodel(folder: Path, run_id: str, draft: Draft) -> None:
     model.save(str(folder / "MLmodel"))
 
 
-def _model_tags(actor: Actor, draft: Draft) -> dict[str, Any]:
+def model_tags(owner: Actor, task: str, access_level: AccessLevel) -> dict[str, Any]:
+    """The tags of a new registered model."""
     return {
-        tags.OWNER_ID: actor.id,
-        tags.OWNER_NAME: actor.name,
-        tags.ACCESS_LEVEL: draft.access_level,
-        tags.TASK: str(draft.card.task),
+        tags.OWNER_ID: owner.id,
+        tags.OWNER_NAME: owner.name,
+        tags.ACCESS_LEVEL: access_level,
+        tags.TASK: task,
     }
 
 
 def _version_tags(actor: Actor, draft: Draft) -> dict[str, Any]:
-    files = {name: sha256_of(data) for name, data in draft.files.items()}
+    files, notes = ({name: sha256_of(data) for name, data in kept.items()} for kept in (draft.files, draft.notes))
+    further = {tags.PARENT: draft.parent} if draft.parent else {}
     return {
         tags.FILES: json.dumps(files, sort_keys=True),
         tags.SHA256: bundle_sha256(files),
@@ -122,6 +133,10 @@ def _version_tags(actor: Actor, draft: Draft) -> dict[str, Any]:
         tags.SIZE: str(sum(map(len, draft.files.values()))),
         tags.TASK: str(draft.card.task),
         tags.PUBLISHED_BY: actor.name,
+        tags.METRICS: json.dumps(dict(list(draft.card.metrics.items())[:_TAGGED_METRICS])),
+        tags.NOTES: json.dumps(notes, sort_keys=True),
+        **further,
+        tags.PUBLISHER_ID: actor.id,
     }
 
 

@@ -1,27 +1,37 @@
 """Answering with registered models: who asks, which version, the loaded network, the answer."""
 
-import os
 import threading
 import time
-from collections import OrderedDict
+from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
-from registry.access import Actor
-from registry.errors import MlflowUnavailable, RegistryError
-from registry.models.answer import Answer
+from registry.access import Action, Actor, require
+from registry.errors import InvalidModel
+from registry.models.answer import Answer, KeptRun
+from registry.models.loaded import Loaded, LoadedModels
+from registry.models.names import check_alias
+from registry.models.opening import Opening
 from registry.models.registry import ModelRegistry
-from registry.models.types import ModelVersion
-from registry.runtime.loading import load
-from registry.runtime.vision_model import VisionModel
+from registry.models.resolving import Asked, Resolver
+from registry.models.swapping import Line, Swaps
+from registry.models.types import CHAMPION, ModelVersion
+from registry.runtime.adaptive_session import Host
+from registry.runtime.admission import Admission
+from registry.runtime.card import Task
+from registry.runtime.engine import Engine
+from registry.runtime.host_choice import Backend
+from registry.runtime.machine import usable_cores
+from registry.runtime.metrics import EngineMetrics
+from registry.runtime.prompts import Prompts
+from registry.runtime.raw_answer import RawAnswer, resolve_thresholds
 from registry.settings import Settings
-from registry.vision.images import decode_image
+from registry.vision.images import ImageBgr, decode_image
 
-RESOLVE_SECONDS = 1.0
-STALE_SECONDS = 2.0  # the longest that a moved alias or a changed right may take to be seen
-_RESOLVED_MOST = 4_096
+LEAST_CONFIDENCE = 0.01  # of what a kept run holds: an untrained detector has thousands of boxes below
+_KEPT_INPUT_MOST = 4 << 20  # bytes; a larger image is not kept for the check of the next version
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +43,34 @@ class Thresholds:
     max_detections: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    actor: Actor
-    model: str
-    version: int | None
-    alias: str | None
-
-    @property
-    def key(self) -> tuple[str, str, int | None, str | None]:
-        return self.actor.id, self.model, self.version, self.alias
-
-
-@dataclass(frozen=True, slots=True)
-class _Resolved:
-    version: ModelVersion
-    at: float  # time.monotonic()
-
-
 class Serving:
-    """The models loaded in this process, least recently used first out when memory runs short."""
+    """The models that this process answers with, and the engine that all its callers share."""
 
     def __init__(self, models: ModelRegistry, settings: Settings) -> None:
-        self._models = models
-        self._settings = settings
+        self._models, self._live = models, models.live
+        self.metrics = EngineMetrics()
+        cores = settings.inference_threads or usable_cores()
+        slots = max(cores, settings.batch_max)
+        admission = Admission(slots, settings.queue_per_core * cores, settings.queue_max_wait_ms / 1e3)
+        self.engine = Engine(slots, admission, self.metrics)
+        host = Host(
+            threads=cores,
+            alone=lambda: self.engine.alone,
+            metrics=self.metrics,
+            prepared=settings.home / "cache" / "prepared",
+            engines=settings.home / "cache" / "engines",
+            backend=Backend(settings.inference_backend),
+            batch_most=settings.batch_max,
+            batch_wait_s=settings.batch_wait_ms / 1e3,
+        )
+        self.opening = Opening(models.files, host)
+        self._resolver = Resolver(models)
+        self._loaded = LoadedModels(
+            self.opening.open, lambda: self._live.current().model_cache_mb * 2**20, self.metrics
+        )
+        self._swaps = Swaps(self._prove, self.metrics)
         self._lock = threading.Lock()
-        self._loading: dict[str, threading.Lock] = {}
-        self._loaded: OrderedDict[str, tuple[VisionModel, int]] = OrderedDict()
-        self._resolved: dict[tuple[str, str, int | None, str | None], _Resolved] = {}
-        self._refreshing = threading.Lock()
-        self._threads = settings.inference_threads or os.cpu_count() or 1
+        self._last_input: dict[str, bytes | ImageBgr] = {}
         self._answered = 0
 
     @property
@@ -79,105 +87,153 @@ class Serving:
         version: int | None = None,
         alias: str | None = None,
         thresholds: Thresholds = Thresholds(),
+        prompts: Prompts | None = None,
     ) -> Answer:
         """Answer about one image: encoded bytes, or a (height, width, 3) uint8 BGR array.
 
-        Raises InvalidImage, ImageTooLarge, NotFound in its forms, Forbidden, MlflowUnavailable.
+        `prompts` are for models that segment by prompt, and only for them.
+
+        Raises InvalidImage, ImageTooLarge, NotFound in its forms, Forbidden, MlflowUnavailable, EngineBusy.
         """
-        started = time.perf_counter()
-        resolved = self.resolve(actor, model, version=version, alias=alias)
-        network = self.network(resolved)
-        waited = time.perf_counter()
-        image_bgr = decode_image(image, self._settings.image_max_pixels) if isinstance(image, bytes) else image
-        decoded = time.perf_counter()
-        prediction = network.predict(
-            image_bgr,
-            confidence=thresholds.confidence,
-            iou=thresholds.iou,
-            max_detections=thresholds.max_detections,
-        )
-        prediction.timing_ms["queue"] = (waited - started) * 1e3
-        prediction.timing_ms["decode"] = (decoded - waited) * 1e3
-        prediction.timing_ms["total"] = (time.perf_counter() - started) * 1e3
-        self._answered += 1
-        return Answer(resolved, prediction, image_bgr)
+        ready = self.ready(actor, model, version=version, alias=alias)
+        return self.submit(ready, image, thresholds, prompts).result()
+
+    def keep_run(
+        self,
+        actor: Actor,
+        image: bytes,
+        *,
+        model: str,
+        version: int | None = None,
+        alias: str | None = None,
+        prompts: Prompts | None = None,
+    ) -> KeptRun:
+        """Run once on an encoded image and keep what came out: thresholds can then be moved without another run.
+
+        Boxes that score below LEAST_CONFIDENCE are not kept. Raises as `predict`.
+        """
+        ready = self.ready(actor, model, version=version, alias=alias)
+        return self.engine.submit(partial(self._keep, ready, image, prompts), ready.pace).result()
+
+    def submit(
+        self, ready: Loaded, image: bytes | np.ndarray, thresholds: Thresholds, prompts: Prompts | None = None
+    ) -> "Future[Answer]":
+        """Have one image answered; cancelling the future drops it while it waits. Raises EngineBusy."""
+        return self.engine.submit(partial(self._answer, ready, image, thresholds, prompts), ready.pace)
+
+    def at_hand(
+        self, actor: Actor, model: str, *, version: int | None = None, alias: str | None = None
+    ) -> Loaded | None:
+        """What `ready` would give, if that is in memory; asks and loads nothing, so an event loop may call it."""
+        asked = Asked(actor, model, version, alias)
+        resolved = self._resolver.remembered(asked)
+        return self._loaded.at_hand(self._swaps.version(asked, resolved)) if resolved else None
+
+    def ready(self, actor: Actor, model: str, *, version: int | None = None, alias: str | None = None) -> Loaded:
+        """The network a request means, loaded and warm, with its version. Raises as `predict`."""
+        asked = Asked(actor, model, version, alias)
+        resolved = self._resolver.resolve(asked)
+        loaded = self._loaded.get(self._swaps.version(asked, resolved))
+        self._swaps.answered(asked, resolved)
+        return loaded
 
     def resolve(
         self, actor: Actor, model: str, *, version: int | None = None, alias: str | None = None
     ) -> ModelVersion:
-        """`ModelRegistry.resolve`, remembered for each actor.
+        """The version a request would be answered with: where the alias points, or still the one before."""
+        asked = Asked(actor, model, version, alias)
+        return self._swaps.version(asked, self._resolver.resolve(asked))
 
-        After RESOLVE_SECONDS the next request has it asked again beside it, after STALE_SECONDS it waits itself.
+    def move_alias(self, actor: Actor, name: str, alias: str, version: int) -> None:
+        """Prove a version here, then move the alias to it; one that cannot be served moves nothing.
+
+        Raises Forbidden, ModelNotFound, VersionNotFound, InvalidInput, InvalidModel with what is wrong.
         """
-        asked = _Asked(actor, model, version, alias)
-        known, now = self._resolved.get(asked.key), time.monotonic()
-        if known is None:
-            return self._resolve(asked)
-        if known.at + STALE_SECONDS < now:
-            return self._resolve_or_keep(asked, known)
-        if known.at + RESOLVE_SECONDS < now and self._refreshing.acquire(blocking=False):
-            threading.Thread(target=self._refresh, args=(asked,), daemon=True).start()
-        return known.version
-
-    def _resolve(self, asked: "_Asked") -> ModelVersion:
-        found = self._models.resolve(asked.actor, asked.model, version=asked.version, alias=asked.alias)
-        if len(self._resolved) >= _RESOLVED_MOST:
-            self._resolved.clear()
-        self._resolved[asked.key] = _Resolved(found, time.monotonic())
-        return found
-
-    def _resolve_or_keep(self, asked: "_Asked", known: "_Resolved") -> ModelVersion:
-        """Ask again; while MLflow is away nothing can have moved, so what it said last goes on."""
+        check_alias(alias)
+        require(actor, Action.CHANGE_MODEL, self._models.get(actor, name).target())
+        wanted = self._models.resolve(actor, name, version=version)
         try:
-            return self._resolve(asked)
-        except MlflowUnavailable:
-            self._resolved[asked.key] = _Resolved(known.version, time.monotonic())
-            return known.version
+            self._prove(wanted)
+        except InvalidModel as error:
+            self.metrics.swaps.labels(name, "failed").inc()
+            raise InvalidModel(
+                f"version {version} of {name} cannot be served, {alias} stays where it is: {error.message}",
+                hint=error.hint,
+            ) from error
+        self._models.set_alias(actor, name, alias, version)
+        at = time.monotonic()
+        for each in (alias, "") if alias == CHAMPION else (alias,):
+            self._swaps.take_over(name, each, wanted, at)
+        self._resolver.forget(name)
 
-    def _refresh(self, asked: "_Asked") -> None:
-        """Ask again beside the requests, so that none of them waits for MLflow under steady traffic."""
-        try:
-            self._resolve(asked)
-        except MlflowUnavailable:
-            pass  # the next request that waits decides
-        except RegistryError:
-            self._resolved.pop(asked.key, None)  # the next request asks for itself, and hears why
-        finally:
-            self._refreshing.release()
+    def swaps(self) -> dict[tuple[str, str], Line]:
+        """What each model and alias is answered with, and why a move was not taken over."""
+        return self._swaps.lines()
 
-    def network(self, version: ModelVersion) -> VisionModel:
-        """The loaded network of a version; callers that arrive together load it once."""
-        found = self._take(_key(version))
-        if found is not None:
-            return found
+    def settle(self) -> None:
+        """Wait until no swap is under way."""
+        self._swaps.settle()
+
+    def close(self) -> None:
+        """Drop what waits, let what runs end."""
+        self.engine.close()
+
+    def _answer(
+        self,
+        ready: Loaded,
+        image: bytes | np.ndarray,
+        thresholds: Thresholds,
+        prompts: Prompts | None,
+        waited_s: float,
+    ) -> Answer:
+        wanted = resolve_thresholds(
+            ready.network.defaults, thresholds.confidence, thresholds.iou, thresholds.max_detections
+        )
+        started = time.perf_counter()
+        image_bgr, decode_ms = self._decoded(image)
+        prediction = _run(ready, image_bgr, prompts).read(wanted)
+        timing_ms = prediction.timing_ms
+        timing_ms["queue"] = waited_s * 1e3
+        timing_ms["decode"] = decode_ms
+        timing_ms["total"] = (waited_s + time.perf_counter() - started) * 1e3
+        self._note(ready, image, timing_ms)
+        return Answer(ready.version, prediction, image_bgr)
+
+    def _keep(self, ready: Loaded, image: bytes, prompts: Prompts | None, waited_s: float) -> KeptRun:
+        image_bgr, decode_ms = self._decoded(image)
+        raw = _run(ready, image_bgr, prompts, LEAST_CONFIDENCE)
+        stages = {"queue": waited_s * 1e3, "decode": decode_ms}
+        stages |= {"preprocess": raw.preprocess_ms, "inference": raw.inference_ms}
+        self._note(ready, image, stages | {"total": sum(stages.values())})
+        return KeptRun(ready.version, image, raw, waited_s * 1e3, decode_ms)
+
+    def _decoded(self, image: bytes | np.ndarray) -> tuple[ImageBgr, float]:
+        """The pixels, and the milliseconds it took to get them."""
+        started = time.perf_counter()
+        pixels = decode_image(image, self._live.current().image_max_pixels) if isinstance(image, bytes) else image
+        return pixels, (time.perf_counter() - started) * 1e3
+
+    def _note(self, ready: Loaded, image: bytes | np.ndarray, timing_ms: dict[str, float]) -> None:
+        """Count an answer, and keep the image for the check of the model's next version."""
+        self.metrics.observe(ready.version.name, ready.version.version, timing_ms)
         with self._lock:
-            loading = self._loading.setdefault(_key(version), threading.Lock())
-        with loading:
-            found = self._take(_key(version))
-            if found is None:
-                found = self._load(version)
-        return found
+            self._answered += 1
+            if ready.version.card.task is Task.PROMPT:  # a picture alone says nothing to it
+                return
+            if (len(image) if isinstance(image, bytes) else image.nbytes) <= _KEPT_INPUT_MOST:
+                self._last_input[ready.version.name] = image
 
-    def _take(self, key: str) -> VisionModel | None:
-        with self._lock:
-            found = self._loaded.get(key)
-            if found is None:
-                return None
-            self._loaded.move_to_end(key)
-            return found[0]
-
-    def _load(self, version: ModelVersion) -> VisionModel:
-        files: dict[str, bytes | Path] = dict(self._models.files.fetch(version))
-        network = load(files, version.card, threads=self._threads)
-        network.warm_up()
-        with self._lock:
-            self._loaded[_key(version)] = (network, version.size_bytes)
-            budget = self._settings.model_cache_mb * 2**20
-            while len(self._loaded) > 1 and sum(size for _, size in self._loaded.values()) > budget:
-                self._loaded.popitem(last=False)
-            self._loading.pop(_key(version), None)
-        return network
+    def _prove(self, version: ModelVersion) -> None:
+        """Load and warm a version, and try it on what its model was asked last."""
+        network = self._loaded.get(version).network
+        last = self._last_input.get(version.name)
+        if isinstance(last, bytes):
+            network.predict_bytes(last, max_pixels=self._live.current().image_max_pixels)
+        elif last is not None:
+            network.predict(last)
 
 
-def _key(version: ModelVersion) -> str:
-    return f"{version.run_id}:{version.sha256}"  # the same bytes may be published twice, with different cards
+def _run(ready: Loaded, image_bgr: ImageBgr, prompts: Prompts | None, least_confidence: float = 0.0) -> RawAnswer:
+    if prompts is not None:
+        return ready.network.run_prompts(image_bgr, prompts)
+    return ready.network.run(image_bgr, least_confidence)

@@ -1,15 +1,15 @@
 """The starter models of the catalogue: registered at the first start, without any download."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from registry.access import Actor
-from registry.errors import InvalidSetting, MissingExtra
-from registry.models.files import bundle_sha256, sha256_of
+from registry.errors import InvalidSetting, MissingExtra, ModelNotFound
+from registry.models.files import CHECKPOINT, bundle_sha256, sha256_of
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
 from registry.models.types import CHAMPION, ModelVersion
 from registry.runtime.card import ModelCard
+from registry.runtime.loading import MODEL_FILE
 from registry.runtime.ocr import bundled_ocr_models
 from registry.settings import PROJECT_ROOT, CatalogueEntry
 
@@ -32,30 +32,38 @@ def publish_starters(models: ModelRegistry, actor: Actor) -> list[ModelVersion]:
     return made
 
 
-def _draft(entry: CatalogueEntry) -> Draft:
+def local_files(entry: CatalogueEntry) -> dict[str, Path]:
+    """The files of an entry that is not fetched, by name. Raises MissingExtra, InvalidSetting."""
     if entry.source == "package:rapidocr":
-        files = {name: path.read_bytes() for name, path in bundled_ocr_models().items()}
-        card = ModelCard.model_validate(entry.card)
-    else:
-        folder = PROJECT_ROOT / entry.source
-        files = {"model.onnx": _read(folder / "model.onnx")}
-        card = ModelCard.parse(_read(folder / "card.json"))
-    return Draft(entry.name, files, card, entry.description, entry.access_level, CHAMPION)
-
-
-def _read(path: Path) -> bytes:
-    if not path.is_file():
+        return bundled_ocr_models()
+    found = PROJECT_ROOT / entry.source / MODEL_FILE
+    if not found.is_file():
         raise InvalidSetting(
-            f"the catalogue names {path}, which is not there", hint="Run `dvc repro` to rebuild the starters."
+            f"the catalogue names {found}, which is not there", hint="Run `dvc repro` to rebuild the starters."
         )
-    return path.read_bytes()
+    return {MODEL_FILE: found}
+
+
+def local_card(entry: CatalogueEntry) -> ModelCard:
+    """The card of an entry that is not fetched: its own, or the one beside its file."""
+    if entry.card:
+        return ModelCard.model_validate(entry.card)
+    return ModelCard.parse((PROJECT_ROOT / entry.source / "card.json").read_bytes())
+
+
+def _draft(entry: CatalogueEntry) -> Draft:
+    files = {name: path.read_bytes() for name, path in local_files(entry).items()}
+    trained = PROJECT_ROOT / entry.source / CHECKPOINT
+    notes = {CHECKPOINT: trained.read_bytes()} if trained.is_file() else {}
+    return Draft(entry.name, files, local_card(entry), entry.description, entry.access_level, CHAMPION, notes=notes)
 
 
 def _is_current(models: ModelRegistry, actor: Actor, draft: Draft) -> bool:
+    """Whether it is there as it is here; what somebody archived is left alone."""
     wanted = bundle_sha256({name: sha256_of(data) for name, data in draft.files.items()})
-    return any(each.sha256 == wanted and each.card == draft.card for each in _versions(models, actor, draft.name))
-
-
-def _versions(models: ModelRegistry, actor: Actor, name: str) -> Sequence[ModelVersion]:
-    names = {model.name for model in models.list(actor, search=name)[0]}
-    return models.versions(actor, name) if name in names else []
+    try:
+        archived = models.get(actor, draft.name).archived
+    except ModelNotFound:
+        return False
+    made = models.versions(actor, draft.name)
+    return archived or any(each.sha256 == wanted and each.card == draft.card for each in made)

@@ -1,6 +1,6 @@
 """What the registry tells about a model and its versions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,8 @@ class ModelVersion:
     """One version: its card, the files that are served and where they come from.
 
     `files` maps a file's name to its sha256 (hex). `sha256` identifies the version: that of its only
-    file, or of the sorted list of names and hashes where it has several.
+    file, or of the sorted list of names and hashes where it has several. `tuned` is what a tune chose for this
+    machine, as `HostChoice` writes it, empty for nothing.
     """
 
     name: str
@@ -29,11 +30,27 @@ class ModelVersion:
     created_at: datetime
     run_id: str
     published_by: str
+    parent: str = ""  # the version it was made from, as name/version
+    notes: dict[str, str] = field(default_factory=dict)  # what is kept beside the served files, with its sha256
+    tuned: str = ""
+
+    @property
+    def reference(self) -> str:
+        """What people and other versions call it."""
+        return f"{self.name}/{self.version}"
+
+    @property
+    def key(self) -> str:
+        """What a loaded version is known by: the same bytes may be published twice, or run in another way."""
+        return f"{self.run_id}:{self.sha256}:{self.tuned}"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """A registered model as a list shows it; `task` and `metrics` are those of its newest version."""
+    """A registered model as a list shows it; `task` and `metrics` are those of its newest version.
+
+    `latest_version` is 0 as long as it has none.
+    """
 
     name: str
     task: str
@@ -46,6 +63,8 @@ class ModelSummary:
     updated_at: datetime
     latest_version: int
     aliases: dict[str, int]
+    metrics: dict[str, float] = field(default_factory=dict)
+    archived: bool = False
 
     def target(self) -> Target:
         """The model as the permission table sees it."""
@@ -64,7 +83,20 @@ class ModelSummary:
             "updated_at": self.updated_at.isoformat(),
             "latest_version": self.latest_version,
             "aliases": self.aliases,
+            "metrics": self.metrics,
+            "archived": self.archived,
         }
+
+
+def lineage_dict(version: ModelVersion) -> dict[str, str]:
+    """Where a version comes from; empty texts for what its publisher did not say."""
+    return {
+        "run_id": version.run_id,
+        "dataset": version.card.dataset,
+        "git_commit": version.card.git_commit,
+        "source": version.card.source,
+        "parent": version.parent,
+    }
 
 
 def version_dict(version: ModelVersion) -> dict[str, Any]:
@@ -79,4 +111,5 @@ def version_dict(version: ModelVersion) -> dict[str, Any]:
         "run_id": version.run_id,
         "published_by": version.published_by,
         "card": version.card.model_dump(mode="json"),
+        "lineage": lineage_dict(version),
     }

@@ -14,6 +14,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
+    DataError,
+    DBAPIError,
     IntegrityError,
     InterfaceError,
     NoSuchModuleError,
@@ -21,8 +23,11 @@ from sqlalchemy.exc import (
 )
 from sqlmodel import Session
 
-from registry.errors import DatabaseTooNew, DatabaseUnavailable, InvalidSetting
+from registry.errors import DatabaseTooNew, DatabaseUnavailable, InvalidInput, InvalidSetting
+from registry.records import folding
 
+# A server that is gone without a word is noticed within seconds, not after a quarter of an hour (libpq).
+_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 8_000, "keepalives_idle": 5, "keepalives_interval": 2}
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -73,13 +78,12 @@ class Database:
         """Whether the database is at the newest revision. Raises DatabaseTooNew for one we do not know."""
         with _mapped(), self.engine.connect() as connection:
             current = MigrationContext.configure(connection).get_current_revision()
-        script = ScriptDirectory.from_config(_alembic_config())
-        known = {revision.revision for revision in script.walk_revisions()}
-        if current is not None and current not in known:
-            raise DatabaseTooNew(
-                f"the database is at revision {current}, this release knows up to {script.get_current_head()}"
-            )
-        return current == script.get_current_head()
+        return current == check_known(current)
+
+    def revision(self) -> str:
+        """The revision that the database is at, empty for one without tables. Raises DatabaseUnavailable."""
+        with _mapped(), self.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision() or ""
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -98,7 +102,7 @@ def open_database(url: str) -> Database:
     options: dict[str, Any] = {"pool_pre_ping": backend == "postgresql"}
     if backend == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        options |= {"pool_size": 10, "max_overflow": 20}
+        options |= {"pool_size": 10, "max_overflow": 20, "connect_args": _PATIENCE}
     try:
         engine = create_engine(parsed, **options)
     except NoSuchModuleError as error:
@@ -106,6 +110,15 @@ def open_database(url: str) -> Database:
     if backend == "sqlite":
         _tune_sqlite(engine)
     return Database(engine)
+
+
+def check_known(revision: str | None) -> str:
+    """Raise DatabaseTooNew for a revision that this release does not know; returns the newest that it does."""
+    script = ScriptDirectory.from_config(_alembic_config())
+    newest = str(script.get_current_head())
+    if revision is not None and revision not in {each.revision for each in script.walk_revisions()}:
+        raise DatabaseTooNew(f"the database is at revision {revision}, this release knows up to {newest}")
+    return newest
 
 
 def one_at_a_time(connection: Connection, what: str) -> None:
@@ -125,6 +138,7 @@ def _tune_sqlite(engine: Engine) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+        connection.create_function(folding.SQLITE_NAME, 1, folding.lower, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -144,6 +158,11 @@ def _mapped() -> Iterator[None]:
         yield
     except IntegrityError:
         raise
+    except DataError as error:  # such as a NUL in a text, which PostgreSQL does not store
+        raise InvalidInput("a value holds what no text here may hold, such as a NUL character") from error
     except (OperationalError, InterfaceError, DatabaseError) as error:
-        reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
-        raise DatabaseUnavailable(f"the records database does not answer: {reason}") from error
+        raise DatabaseUnavailable(f"the records database does not answer: {_reason(error)}") from error
+
+
+def _reason(error: DBAPIError) -> str:
+    return str(error.orig).splitlines()[0] if error.orig else type(error).__name__

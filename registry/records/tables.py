@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Index, String
+from sqlalchemy import JSON, Column, DateTime, Index, LargeBinary, String
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -70,7 +70,9 @@ class User(SQLModel, table=True):
     role: Role = Field(default=Role.USER, sa_column=Column(String(16), nullable=False))
     premium: bool = False
     active: bool = True
+    approved: bool = True  # False: registered, and waiting for an administrator
     password_hash: str = Field(max_length=256)
+    subject: str | None = Field(default=None, max_length=400, unique=True)  # issuer and subject of a single sign-on
     created_at: datetime = _time()
     updated_at: datetime = _time()
     last_login_at: datetime | None = _time(nullable=True)
@@ -108,7 +110,10 @@ class RefreshToken(SQLModel, table=True):
     token_hash: str = Field(primary_key=True, max_length=64)
     family: str = Field(index=True, max_length=32)
     user_id: str = Field(foreign_key="users.id", ondelete="CASCADE", index=True, max_length=32)
+    created_at: datetime = _time()
     expires_at: datetime = _time()
+    address: str = Field(default="", max_length=64)
+    user_agent: str = Field(default="", max_length=256)
     used_at: datetime | None = _time(nullable=True)
     revoked_at: datetime | None = _time(nullable=True)
 
@@ -140,6 +145,84 @@ class LoginThrottle(SQLModel, table=True):
     blocked_until: datetime | None = _time(nullable=True)
 
 
+class KnownBrowser(SQLModel, table=True):
+    """A browser in which somebody signed in before; failures elsewhere do not make it wait. Stored as its sha256."""
+
+    __tablename__ = "known_browsers"
+
+    browser_hash: str = Field(primary_key=True, max_length=64)
+    user_id: str = Field(primary_key=True, foreign_key="users.id", ondelete="CASCADE", index=True, max_length=32)
+    last_used_at: datetime = _time()
+
+
+class SettingValue(SQLModel, table=True):
+    """A setting that was changed at run time, or a custom one; `revision` counts its changes."""
+
+    __tablename__ = "setting_values"
+
+    key: str = Field(primary_key=True, max_length=64)
+    value: Any = Field(default=None, sa_column=Column(JSON, nullable=True))
+    revision: int = 1
+    custom: bool = False
+    title: str = Field(default="", max_length=120)
+    description: str = Field(default="", max_length=500)
+    updated_at: datetime = _time()
+    updated_by: str = Field(default="", max_length=64)
+
+
+class IdempotentAnswer(SQLModel, table=True):
+    """The answer to a creating request that carried an Idempotency-Key; `status` 0 while it is being made."""
+
+    __tablename__ = "idempotent_answers"
+
+    id: str = Field(primary_key=True, max_length=64)  # sha256 of the actor and the key
+    fingerprint: str = Field(max_length=64)  # sha256 of method, path and body
+    status: int = 0
+    sealed: bytes = Field(default=b"", sa_column=Column(LargeBinary, nullable=False))  # headers and body, encrypted
+    created_at: datetime = _time(index=True)
+
+
+class GalleryEntry(SQLModel, table=True):
+    """An enrolled face or object: what it is called, and its vector of length 1 as little-endian float32.
+
+    Vectors of one version (`model_sha256`) can be compared with one another, and with no others.
+    """
+
+    __tablename__ = "gallery_entries"
+    __table_args__ = (Index("ix_gallery_entries_owner_gallery", "owner_id", "gallery"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    owner_id: str = Field(max_length=64)
+    gallery: str = Field(max_length=63)
+    label: str = Field(max_length=120)
+    model_name: str = Field(max_length=63)
+    model_version: int
+    model_sha256: str = Field(max_length=64)
+    vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = _time()
+
+
+class InferenceResult(SQLModel, table=True):
+    """An answer somebody got on a page: on which picture, by which version, and what it was.
+
+    `picture` is a small JPEG with the answer drawn on it; `answer` is as the HTTP contract has it.
+    """
+
+    __tablename__ = "inference_results"
+    __table_args__ = (Index("ix_inference_results_owner_created", "owner_id", "created_at"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    owner_id: str = Field(max_length=64)
+    image_name: str = Field(max_length=200)
+    model_name: str = Field(max_length=63)
+    model_version: int
+    task: str = Field(max_length=32)
+    summary: str = Field(max_length=200)
+    picture: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    answer: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    created_at: datetime = _time()
+
+
 class JobState(StrEnum):
     """The life of a job; the last three are final."""
 
@@ -159,23 +242,51 @@ class Job(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
     kind: str = Field(max_length=64, index=True)
     state: JobState = Field(default=JobState.QUEUED, sa_column=Column(String(16), nullable=False, index=True))
-    owner_id: str = Field(max_length=32, index=True)
+    owner_id: str = Field(max_length=64, index=True)
+    owner_name: str = Field(default="", max_length=80)
     idempotency_key: str | None = Field(default=None, max_length=128)
     parameters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     done: int = 0
     total: int = 0
+    stage: str = Field(default="", max_length=120)  # what it is doing, in words
     result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     created_at: datetime = _time(index=True)
     started_at: datetime | None = _time(nullable=True)
     heartbeat_at: datetime | None = _time(nullable=True)
     finished_at: datetime | None = _time(nullable=True)
+    cancel_requested_at: datetime | None = _time(nullable=True)
+    ticket: int = 0  # counts the hand-overs; only a run that holds the newest one may write
+    handed_over_at: datetime | None = _time(nullable=True)
+    not_before: datetime | None = _time(nullable=True)
+    flow_run_id: str = Field(default="", max_length=64)
+    mlflow_run_id: str = Field(default="", max_length=64)
+    attempts: int = 0  # runs that began
+    losses: int = 0  # runs lost since something was last finished
+    taken_at: datetime | None = _time(nullable=True)
+    done_when_taken: int = 0
+    settled: bool = False  # the flow engine knows how it ended
+
+
+class Runner(SQLModel, table=True):
+    """A process that hands jobs over to the flow engine, and what keeps it from that."""
+
+    __tablename__ = "runners"
+
+    id: str = Field(primary_key=True, max_length=120)
+    beat_at: datetime = _time()
+    problem: str = Field(default="", max_length=300)
 
 
 class AuditEntry(SQLModel, table=True):
     """One action of one actor. `digest` covers the row and the digest of the row before it."""
 
     __tablename__ = "audit_entries"
+    __table_args__ = (
+        Index("ix_audit_entries_outcome", "outcome"),
+        # on PostgreSQL only this operator class serves the beginning of a text, whatever the collation
+        Index("ix_audit_entries_target", "target", postgresql_ops={"target": "varchar_pattern_ops"}),
+    )
 
     number: int | None = Field(default=None, primary_key=True)
     at: datetime = _time(index=True)
@@ -187,4 +298,14 @@ class AuditEntry(SQLModel, table=True):
     address: str = Field(default="", max_length=64)
     details: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     previous: str = Field(max_length=64)
+    digest: str = Field(max_length=64)
+
+
+class AuditHead(SQLModel, table=True):
+    """The newest entry of the trail, one row: without it the loss of the last entries would not show."""
+
+    __tablename__ = "audit_head"
+
+    id: int = Field(default=1, primary_key=True)
+    number: int = 0
     digest: str = Field(max_length=64)

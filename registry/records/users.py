@@ -3,6 +3,7 @@
 import unicodedata
 
 from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from registry.errors import NameTaken, UserNotFound
@@ -33,7 +34,12 @@ def add(session: Session, user: User) -> User:
     if by_name(session, user.username) is not None:
         raise NameTaken(f"the user name {user.username!r} is taken")
     session.add(user)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:  # somebody else was first, between the look and the write
+        if "username_key" not in str(error.orig):
+            raise
+        raise NameTaken(f"the user name {user.username!r} is taken") from error
     return user
 
 

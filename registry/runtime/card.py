@@ -23,21 +23,33 @@ class Task(StrEnum):
     PROMPT = "segment-by-prompt"
 
 
+WITH_BOXES = frozenset({Task.DETECT, Task.SEGMENT, Task.POSE})  # what a head of boxes answers
+
+
 class Decoder(StrEnum):
     """How raw output tensors become an answer.
 
-    `yolo`: one float tensor (1, 4 + labels, anchors) with boxes as centre-x, centre-y, width, height in
+    `yolo`: a float tensor (1, 4 + labels + extras, anchors) with boxes as centre-x, centre-y, width, height in
     network pixels and per-label scores; needs non-maximum suppression.
-    `yolo-nms`: one float tensor (1, n, 6) of x1, y1, x2, y2, score, class in network pixels, already suppressed.
+    `yolo-nms`: a float tensor (1, n, 6 + extras) of x1, y1, x2, y2, score, class in network pixels, already
+    suppressed. The extras of both are nothing for `detect`; for `pose` the key points; for `segment` m mask
+    coefficients, with a second float tensor (1, m, h, w) of prototypes.
+    `yunet`: for each of the strides 8, 16 and 32 four float tensors (1, cells, 1), (1, cells, 1), (1, cells, 4) and
+    (1, cells, 10), as the face detector of that name answers; always `pose` with five points.
     `logits` and `probabilities`: one float tensor (1, labels).
+    `embedding`: one float tensor (1, d); its direction counts.
     `rapidocr`: the detector and recogniser pair of the RapidOCR engine.
+    `sam`: the image encoder and prompt decoder pair of the Segment Anything family.
     """
 
     YOLO = "yolo"
     YOLO_NMS = "yolo-nms"
+    YUNET = "yunet"
     LOGITS = "logits"
     PROBABILITIES = "probabilities"
+    EMBEDDING = "embedding"
     RAPIDOCR = "rapidocr"
+    SAM = "sam"
 
 
 class _Frozen(BaseModel):
@@ -92,6 +104,9 @@ class ModelCard(_Frozen):
     task: Task
     decoder: Decoder
     labels: tuple[Label, ...] = Field((), max_length=20_000, description="class names by class id")
+    keypoint_shape: tuple[Annotated[int, Field(ge=1, le=1000)], Literal[2, 3]] | None = Field(
+        None, description="for pose: points per object and values per point, x and y or x, y and visibility"
+    )
     input: InputSpec = InputSpec()
     thresholds: Thresholds = Thresholds()
     description: Text = ""
@@ -100,6 +115,14 @@ class ModelCard(_Frozen):
     dataset: Text = Field("", description="name and version of the data it was trained on")
     git_commit: Annotated[str, Field(max_length=64)] = ""
     metrics: dict[str, float] = Field(default_factory=dict, description="held-out figures by name")
+
+    @model_validator(mode="after")
+    def _pose_has_keypoints(self) -> Self:
+        if (self.task is Task.POSE) != (self.keypoint_shape is not None):
+            raise ValueError(f"keypoint_shape belongs to task pose, and to no other; the task is {self.task}")
+        if self.decoder is Decoder.YUNET and self.keypoint_shape != (5, 2):
+            raise ValueError(f"decoder yunet answers 5 points of 2 values; keypoint_shape is {self.keypoint_shape}")
+        return self
 
     @classmethod
     def parse(cls, text: str | bytes) -> Self:

@@ -1,31 +1,32 @@
 """Whether a graph does what its card says, found out before the first image."""
 
-from registry.errors import InvalidCard, InvalidModel, UnsupportedOutputs
-from registry.runtime.card import Decoder, ModelCard, Task
-from registry.runtime.onnx_session import OnnxSession, TensorSpec
+from math import prod
 
-LAYOUTS = {
-    Decoder.YOLO: "(1, 4 + labels, anchors)",
-    Decoder.YOLO_NMS: "(1, n, 6)",
-    Decoder.LOGITS: "(1, labels)",
-    Decoder.PROBABILITIES: "(1, labels)",
-}
+from registry.errors import InvalidCard, InvalidModel, UnsupportedOutputs
+from registry.runtime.card import WITH_BOXES, Decoder, ModelCard, Task
+from registry.runtime.graph_session import FLOAT_TYPES, GraphSession, TensorSpec
+
 _TASKS = {
-    Decoder.YOLO: Task.DETECT,
-    Decoder.YOLO_NMS: Task.DETECT,
-    Decoder.LOGITS: Task.CLASSIFY,
-    Decoder.PROBABILITIES: Task.CLASSIFY,
-    Decoder.RAPIDOCR: Task.OCR,
+    Decoder.YOLO: WITH_BOXES,
+    Decoder.YOLO_NMS: WITH_BOXES,
+    Decoder.YUNET: frozenset({Task.POSE}),
+    Decoder.LOGITS: frozenset({Task.CLASSIFY}),
+    Decoder.PROBABILITIES: frozenset({Task.CLASSIFY}),
+    Decoder.EMBEDDING: frozenset({Task.EMBED}),
+    Decoder.RAPIDOCR: frozenset({Task.OCR}),
+    Decoder.SAM: frozenset({Task.PROMPT}),
 }
 
 
 def check_task(card: ModelCard) -> None:
     """Raises InvalidCard when the decoder cannot answer the task."""
-    if _TASKS[card.decoder] is not card.task:
-        raise InvalidCard(f"decoder {card.decoder} answers task {_TASKS[card.decoder]}, the card says {card.task}")
+    answered = _TASKS[card.decoder]
+    if card.task not in answered:
+        tasks = ", ".join(sorted(answered))
+        raise InvalidCard(f"decoder {card.decoder} answers task {tasks}; the card says {card.task}")
 
 
-def check_contract(session: OnnxSession, card: ModelCard) -> None:
+def check_contract(session: GraphSession, card: ModelCard) -> None:
     """Compare the graph's declared input and outputs with the card; sizes that are free in the graph fit anything.
 
     Raises:
@@ -35,7 +36,28 @@ def check_contract(session: OnnxSession, card: ModelCard) -> None:
     """
     check_task(card)
     _check_input(session.input, card)
-    _check_outputs(session.outputs, card)
+    if not _outputs_fit(session.outputs, card):
+        found = "; ".join(str(each) for each in session.outputs)
+        named = f", with the card's {len(card.labels)} labels" if card.labels else ""
+        raise UnsupportedOutputs(
+            f"decoder {card.decoder} reads {layout(card)}{named}; the graph answers {len(session.outputs)}: {found}"
+        )
+
+
+def layout(card: ModelCard) -> str:
+    """The output that the card's decoder reads for its task, in words."""
+    if card.decoder in (Decoder.LOGITS, Decoder.PROBABILITIES):
+        return "one float tensor (1, labels)"
+    if card.decoder is Decoder.EMBEDDING:
+        return "one float tensor (1, d)"
+    if card.decoder is Decoder.YUNET:
+        return "twelve float tensors (1, cells, n) with n of 1, 1, 4 and 10 for each of three strides"
+    points = f" + {prod(card.keypoint_shape)}" if card.keypoint_shape else ""
+    extras = " + m" if card.task is Task.SEGMENT else points
+    boxes = f"(1, 4 + labels{extras}, anchors)" if card.decoder is Decoder.YOLO else f"(1, n, 6{extras})"
+    if card.task is Task.SEGMENT:
+        return f"two float tensors {boxes} and (1, m, h, w)"
+    return f"one float tensor {boxes}"
 
 
 def _check_input(found: TensorSpec, card: ModelCard) -> None:
@@ -54,22 +76,34 @@ def _check_input(found: TensorSpec, card: ModelCard) -> None:
         raise InvalidModel(f"the card says {wanted}; the graph has {found}")
 
 
-def _check_outputs(outputs: tuple[TensorSpec, ...], card: ModelCard) -> None:
-    found = "; ".join(str(each) for each in outputs)
-    wanted = f"decoder {card.decoder} reads one float tensor {LAYOUTS[card.decoder]}"
-    if len(outputs) != 1 or outputs[0].kind not in ("tensor(float)", "tensor(float16)"):
-        raise UnsupportedOutputs(f"{wanted}; the graph answers {len(outputs)}: {found}")
-    output = outputs[0]
-    if not output.shape:  # the graph leaves even the rank open: the decoder checks each answer
-        return
-    ranks = (3,) if card.task is Task.DETECT else (2, 3, 4)
-    if len(output.shape) not in ranks or output.fixed(0) not in (None, 1):
-        raise UnsupportedOutputs(f"{wanted}; the graph answers {found}")
+def _outputs_fit(outputs: tuple[TensorSpec, ...], card: ModelCard) -> bool:
+    """Whether count, element type, rank and every fixed size of the outputs are what the decoder reads."""
+    if any(each.kind not in FLOAT_TYPES for each in outputs):
+        return False
+    if card.decoder is Decoder.YUNET:
+        return len(outputs) == 12 and all(_fits(each, (3,), {0: 1}) for each in outputs)
+    if len(outputs) != (2 if card.task is Task.SEGMENT else 1):
+        return False
+    first = outputs[0]
+    if card.task not in WITH_BOXES:
+        columns = len(card.labels) if card.task is Task.CLASSIFY and card.labels else None
+        return _fits(first, (2, 3, 4), {0: 1, 1: columns, 2: 1, 3: 1})
+    extras: int | None = prod(card.keypoint_shape) if card.keypoint_shape else 0
+    if card.task is Task.SEGMENT:
+        if not _fits(outputs[1], (4,), {0: 1}):
+            return False
+        extras = outputs[1].fixed(1) if outputs[1].shape else None
     if card.decoder is Decoder.YOLO_NMS:
-        if output.fixed(2) not in (None, 6):
-            raise UnsupportedOutputs(f"{wanted}; the graph answers {found}")
-        return
-    rows = output.fixed(1)
-    labels = len(card.labels) + (4 if card.decoder is Decoder.YOLO else 0)
-    if rows is not None and card.labels and rows != labels:
-        raise UnsupportedOutputs(f"{wanted}, {labels} with the card's {len(card.labels)} labels; it answers {found}")
+        return _fits(first, (3,), {0: 1, 2: None if extras is None else 6 + extras})
+    rows = 4 + len(card.labels) + extras if card.labels and extras is not None else None
+    return _fits(first, (3,), {0: 1, 1: rows})
+
+
+def _fits(found: TensorSpec, ranks: tuple[int, ...], sizes: dict[int, int | None]) -> bool:
+    """Whether a tensor has one of the ranks and these sizes by axis; what either side leaves open fits."""
+    if not found.shape:  # the graph leaves even the rank open: the decoder checks each answer
+        return True
+    if len(found.shape) not in ranks:
+        return False
+    named = ((axis, size) for axis, size in sizes.items() if axis < len(found.shape) and size is not None)
+    return all(found.fixed(axis) in (None, size) for axis, size in named)

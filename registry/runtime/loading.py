@@ -1,39 +1,49 @@
 """A version's files with its card to a model that predicts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from registry.errors import InvalidModel
+from registry.runtime.adaptive_session import Host
 from registry.runtime.card import Decoder, ModelCard
+from registry.runtime.host_choice import Backend, HostChoice
 from registry.runtime.ocr import OcrReader
-from registry.runtime.onnx_session import CPU
 from registry.runtime.predictor import Predictor
+from registry.runtime.prompt_segmenter import PromptSegmenter
 from registry.runtime.vision_model import VisionModel
 
 MODEL_FILE = "model.onnx"
 
 
 def load(
-    files: Mapping[str, bytes | Path], card: ModelCard, threads: int = 1, providers: Sequence[str] = (CPU,)
+    files: Mapping[str, bytes | Path],
+    card: ModelCard,
+    threads: int = 1,
+    host: Host | None = None,
+    choice: HostChoice | None = None,
 ) -> VisionModel:
     """Build the model that the card's decoder names.
 
-    `files` by name, as bytes or as paths that are read whole: `model.onnx` for detectors and classifiers;
-    `det.onnx`, `rec.onnx`, and if there `cls.onnx` and `characters.txt`, for `rapidocr`. `threads` is what one run
-    may use, `providers` the ONNX Runtime execution providers in the order wanted (the CPU is always last).
+    `files` by name, as bytes or as paths that are read whole: `det.onnx`, `rec.onnx`, and if there
+    `cls.onnx` and `characters.txt`, for `rapidocr`; `encoder.onnx` and `decoder.onnx` for `sam`; `model.onnx` for all
+    others. `threads` is what one run may use. With a `host` the load of the process decides how each run goes, and the
+    backend is that of the `choice`, else the host's.
 
     Raises:
-        InvalidModel, UnsupportedOutputs, InvalidCard: as the constructors of `Predictor` and `OcrReader` do.
+        InvalidModel, UnsupportedOutputs, InvalidCard: as the constructors of `Predictor`, `OcrReader` and
+            `PromptSegmenter` do.
         MissingExtra: the decoder needs a package that is not installed.
+        BackendUnavailable: the backend does not start here, or does not run such models.
     """
-    if card.decoder is Decoder.RAPIDOCR:
+    if card.decoder in (Decoder.RAPIDOCR, Decoder.SAM):
         contents = {name: _read(entry) for name, entry in files.items() if name != "card.json"}
-        return OcrReader(contents, card, threads, providers)
+        pair = OcrReader if card.decoder is Decoder.RAPIDOCR else PromptSegmenter
+        return pair(contents, card, threads, (choice or host.default()).backend if host else Backend.CPU)
     if MODEL_FILE not in files:
         raise InvalidModel(
             f"decoder {card.decoder} needs {MODEL_FILE}; there is {', '.join(sorted(files)) or 'no file'}"
         )
-    return Predictor(_read(files[MODEL_FILE]), card, threads, providers)
+    return Predictor(_read(files[MODEL_FILE]), card, threads, host, choice)
 
 
 def _read(entry: bytes | Path) -> bytes:

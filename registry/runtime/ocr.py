@@ -1,6 +1,6 @@
 """Reading text with RapidOCR's detector and recogniser, from model bytes alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from registry.errors import InvalidModel, MissingExtra, UnsupportedOutputs
-from registry.runtime.card import ModelCard
+from registry.runtime.card import ModelCard, Thresholds
 from registry.runtime.contract import check_task
 from registry.runtime.graph_check import parse_model
-from registry.runtime.onnx_session import CPU, raw_session, usable_providers
+from registry.runtime.host_choice import Backend
+from registry.runtime.onnx_session import raw_session
 from registry.runtime.prediction import Prediction, TextLine
-from registry.runtime.vision_model import VisionModel, resolve_thresholds, stage_timings
+from registry.runtime.raw_answer import RawAnswer
+from registry.runtime.vision_model import VisionModel
 from registry.vision.images import ImageBgr, check_image
 
 DETECTOR, RECOGNISER, CLASSIFIER, CHARACTERS = "det.onnx", "rec.onnx", "cls.onnx", "characters.txt"
@@ -62,42 +64,39 @@ class OcrReader(VisionModel):
     """
 
     def __init__(
-        self, files: Mapping[str, bytes], card: ModelCard, threads: int = 1, providers: Sequence[str] = (CPU,)
+        self, files: Mapping[str, bytes], card: ModelCard, threads: int = 1, backend: Backend = Backend.CPU
     ) -> None:
         check_task(card)
         missing = [name for name in (DETECTOR, RECOGNISER) if name not in files]
         if missing:
             raise InvalidModel(f"a text reader needs {DETECTOR} and {RECOGNISER}; missing: {', '.join(missing)}")
         self.card = card
-        self.providers = tuple(usable_providers(providers))
         graphs = dict(files) | {RECOGNISER: _with_alphabet(files[RECOGNISER], files.get(CHARACTERS))}
-        sessions = {name: raw_session(graphs[name], threads, providers) for name in graphs if name != CHARACTERS}
+        sessions = {name: raw_session(graphs[name], threads, backend) for name in graphs if name != CHARACTERS}
+        self.providers = tuple(sessions[DETECTOR].get_providers())
         _check_roles(sessions)
         self._engine = _engine(sessions)
-        self._turn = Lock()  # RapidOCR keeps the thresholds of a call on itself
+        self._turn = Lock()  # RapidOCR keeps the parameters of a call on itself
 
-    def predict(
-        self,
-        image_bgr: ImageBgr,
-        confidence: float | None = None,
-        iou: float | None = None,
-        max_detections: int | None = None,
-    ) -> Prediction:
+    def run(self, image_bgr: ImageBgr, least_confidence: float = 0.0) -> RawAnswer:
         """Lines of text in reading order, those scored below `confidence` left out; `iou` plays no part."""
-        thresholds = resolve_thresholds(self.card.thresholds, confidence, iou, max_detections)
         height, width = check_image(image_bgr).shape[:2]
-        marks = [perf_counter()]
+        started = perf_counter()
         fitted, ratio = _fit(image_bgr)
-        marks.append(perf_counter())
+        began = perf_counter()
         with self._turn:
-            found = self._engine(fitted, text_score=thresholds.confidence)
-        marks.append(perf_counter())
+            found = self._engine(fitted, text_score=0.0)
+        ended = perf_counter()
         lines: tuple[TextLine, ...] = ()
         if getattr(found, "boxes", None) is not None and found.txts is not None:
             rows = zip(found.boxes, found.txts, found.scores, strict=True)
             lines = tuple(_line(corners / ratio, text, score, (width, height)) for corners, text, score in rows)
-        marks.append(perf_counter())
-        return Prediction(width, height, lines=lines[: thresholds.max_detections], timing_ms=stage_timings(marks))
+
+        def read(thresholds: Thresholds) -> Prediction:
+            kept = [line for line in lines if line.score >= thresholds.confidence]
+            return Prediction(width, height, lines=tuple(kept[: thresholds.max_detections]))
+
+        return RawAnswer(read, self.defaults, (began - started) * 1e3, (ended - began) * 1e3)
 
 
 def _check_roles(sessions: Mapping[str, Any]) -> None:

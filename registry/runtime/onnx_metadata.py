@@ -11,13 +11,17 @@ _MAX_LABELS, _MAX_LABEL = 20_000, 120
 
 @dataclass(frozen=True, slots=True)
 class ExportMetadata:
-    """Ultralytics' metadata; empty where there is none. `suppressed`: suppression is part of the graph."""
+    """Ultralytics' metadata; empty where there is none.
+
+    `suppressed`: suppression is part of the graph. `keypoint_shape`: points per object and values per point.
+    """
 
     task: str = ""
     labels: tuple[str, ...] = ()
     stride: int = 0
     size_hw: tuple[int, int] | None = None
     suppressed: bool = False
+    keypoint_shape: tuple[int, int] | None = None
 
     @property
     def from_exporter(self) -> bool:
@@ -26,14 +30,15 @@ class ExportMetadata:
 
 
 def read_metadata(model: onnx.ModelProto) -> ExportMetadata:
-    """Ultralytics' keys (`task`, `names`, `stride`, `imgsz`, `args`, `end2end`); what does not parse is absent."""
+    """Ultralytics' keys (`task`, `names`, `stride`, `imgsz`, `args`, `end2end`, `kpt_shape`), where they parse."""
     texts = {entry.key: entry.value for entry in model.metadata_props}
-    stride, size, arguments = (_literal(texts.get(key, "")) for key in ("stride", "imgsz", "args"))
+    stride, size, arguments, points = (_literal(texts.get(key, "")) for key in ("stride", "imgsz", "args", "kpt_shape"))
     return ExportMetadata(
         task=texts.get("task", ""),
         labels=_labels(_literal(texts.get("names", ""))),
         stride=stride if isinstance(stride, int) and 1 <= stride <= 256 else 0,
-        size_hw=_size(size),
+        size_hw=_pair(size),
+        keypoint_shape=_pair(points),
         suppressed=(isinstance(arguments, dict) and arguments.get("nms") is True) or texts.get("end2end") == "True",
     )
 
@@ -62,12 +67,13 @@ def _labels(value: object) -> tuple[str, ...]:
     return tuple(name or f"class {index}" for index, name in enumerate(names))
 
 
-def _size(value: object) -> tuple[int, int] | None:
+def _pair(value: object) -> tuple[int, int] | None:
+    """Two whole numbers in 1..8192, such as height and width; one number stands for both."""
     if isinstance(value, int):
         value = (value, value)
     if not isinstance(value, list | tuple) or len(value) != 2:
         return None
-    height, width = value
-    if not (isinstance(height, int) and isinstance(width, int) and 1 <= height <= 8192 and 1 <= width <= 8192):
+    first, second = value
+    if not (isinstance(first, int) and isinstance(second, int) and 1 <= first <= 8192 and 1 <= second <= 8192):
         return None
-    return height, width
+    return first, second

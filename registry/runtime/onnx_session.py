@@ -1,19 +1,22 @@
 """An ONNX Runtime session built from checked bytes: one image tensor in, arrays out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from registry.errors import InvalidModel
+from registry.errors import BackendUnavailable, InvalidModel
 from registry.runtime.graph_check import check_graph
+from registry.runtime.graph_session import GraphSession, TensorSpec, reason_of
+from registry.runtime.host_choice import Backend
+from registry.runtime.providers import PROVIDERS, load_gpu_libraries, possible, providers_of, why_not
+from registry.vision.tensor import Tensor
 
-CPU = "CPUExecutionProvider"
-_FLOAT_TYPES: dict[str, type[np.float32 | np.float16]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-_ORT_ERRORS = (
+ORT_ERRORS = (
     ort_errors.EPFail,
     ort_errors.Fail,
     ort_errors.InvalidArgument,
@@ -27,83 +30,94 @@ _ORT_ERRORS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """Name, shape and element type of a graph's input or output; a free size is a name or None."""
+def raw_session(
+    model_bytes: bytes, threads: int, backend: Backend = Backend.CPU, engines: Path | None = None
+) -> ort.InferenceSession:
+    """A session from bytes that passed `check_graph`, with `threads` threads for one run on the processor.
 
-    name: str
-    shape: tuple[int | str | None, ...]
-    kind: str
-
-    def __str__(self) -> str:
-        sizes = ", ".join("?" if size is None else str(size) for size in self.shape)
-        return f"{self.name} {self.kind.removeprefix('tensor(').removesuffix(')')} ({sizes})"
-
-    def fixed(self, axis: int) -> int | None:
-        """The size of `axis` if the graph fixes it."""
-        size = self.shape[axis]
-        return size if isinstance(size, int) and size > 0 else None
-
-
-def usable_providers(wanted: Sequence[str]) -> list[str]:
-    """The wanted execution providers that this build has, in order, and the CPU last."""
-    built_in = set(ort.get_available_providers())
-    return [name for name in wanted if name in built_in and name != CPU] + [CPU]
-
-
-def raw_session(model_bytes: bytes, threads: int, providers: Sequence[str] = (CPU,)) -> ort.InferenceSession:
-    """A session from bytes that passed `check_graph`, with `threads` threads for one run.
-
-    Bytes, not a path: ONNX Runtime then knows no folder to read further files from.
+    Bytes, not a path: ONNX Runtime then knows no folder to read further files from. `engines` is the folder that
+    keeps what TensorRT builds.
 
     Raises:
         InvalidModel: the graph is refused, or ONNX Runtime cannot build it.
+        BackendUnavailable: the backend does not start here. ONNX Runtime by itself would go on with the CPU.
     """
     check_graph(model_bytes)
+    wanted = PROVIDERS.get(backend)
+    if wanted is None:
+        raise BackendUnavailable(f"{backend} does not run this kind of model: it runs by ONNX Runtime alone")
+    if backend.on_gpu:
+        if not possible(backend):
+            raise _not_started(backend)
+        load_gpu_libraries()
+    providers = providers_of(backend, model_bytes, engines)
+    try:
+        session = ort.InferenceSession(model_bytes, session_options(threads), providers=providers, enable_fallback=0)
+    except ORT_ERRORS as error:
+        if backend.on_gpu:
+            raise _not_started(backend, reason_of(error)) from error
+        raise InvalidModel(f"ONNX Runtime cannot build the graph: {reason_of(error)}") from error
+    if session.get_providers()[0] != wanted:
+        raise _not_started(backend)
+    session._model_bytes = None  # kept for a change of providers only, which would double the model's memory
+    return session
+
+
+def _not_started(backend: Backend, said: str = "") -> BackendUnavailable:
+    reason, hint = why_not(backend)
+    told = f"{reason}; ONNX Runtime says: {said}" if said else reason
+    return BackendUnavailable(f"{backend} does not start here: {told}", hint=hint)
+
+
+def session_options(threads: int) -> ort.SessionOptions:
+    """Options of every session: `threads` for one run, operators one after the other, errors alone in the log."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
     options.add_session_config_entry("session.load_model_format", "ONNX")
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # between runs the cores are somebody else's
+    return options
+
+
+class OnnxSession(GraphSession):
+    """A graph in ONNX Runtime, with `threads` threads for one run."""
+
+    def __init__(
+        self, model_bytes: bytes, threads: int, backend: Backend = Backend.CPU, engines: Path | None = None
+    ) -> None:
+        self._use(raw_session(model_bytes, threads, backend, engines))
+
+    @classmethod
+    def over(cls, session: ort.InferenceSession) -> Self:
+        """The same over a session that is there already."""
+        made = cls.__new__(cls)
+        made._use(session)
+        return made
+
+    def _use(self, session: ort.InferenceSession) -> None:
+        self._session = session
+        self._describe(_specs(session.get_inputs()), _specs(session.get_outputs()), session.get_providers())
+
+    def run(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """See `GraphSession.run`."""
+        return run_graph(self._session, {self.input.name: tensor.astype(self.input_dtype, copy=False)})
+
+
+def run_graph(session: ort.InferenceSession, inputs: Mapping[str, npt.NDArray[np.generic]]) -> tuple[Tensor, ...]:
+    """Every output of a session for these inputs, as float32.
+
+    Raises:
+        InvalidModel: the graph failed on them, with ONNX Runtime's reason.
+    """
     try:
-        return ort.InferenceSession(model_bytes, options, providers=usable_providers(providers))
-    except _ORT_ERRORS as error:
-        raise InvalidModel(f"ONNX Runtime cannot build the graph: {_reason(error)}") from error
+        answers = session.run(None, dict(inputs))
+    except ORT_ERRORS as error:
+        shapes = ", ".join(str(value.shape) for value in inputs.values())
+        raise InvalidModel(f"the graph failed on an input of {shapes}: {reason_of(error)}") from error
+    return tuple(np.asarray(answer, np.float32) for answer in answers)
 
 
-class OnnxSession:
-    """One graph, ready to run. Safe to call from several threads at once; holds no state between runs."""
-
-    def __init__(self, model_bytes: bytes, threads: int, providers: Sequence[str] = (CPU,)) -> None:
-        self._session = raw_session(model_bytes, threads, providers)
-        self.inputs = tuple(TensorSpec(each.name, tuple(each.shape), each.type) for each in self._session.get_inputs())
-        self.outputs = tuple(
-            TensorSpec(each.name, tuple(each.shape), each.type) for each in self._session.get_outputs()
-        )
-        self.providers: tuple[str, ...] = tuple(self._session.get_providers())
-        if len(self.inputs) != 1 or self.inputs[0].kind not in _FLOAT_TYPES or len(self.inputs[0].shape) != 4:
-            found = "; ".join(str(each) for each in self.inputs) or "none"
-            raise InvalidModel(f"expected one float input (1, channels, height, width), found {found}")
-        self._input_dtype = _FLOAT_TYPES[self.inputs[0].kind]
-
-    @property
-    def input(self) -> TensorSpec:
-        """The image input."""
-        return self.inputs[0]
-
-    def run(self, tensor: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The first output for a (1, channels, height, width) float32 tensor, as float32.
-
-        Raises:
-            InvalidModel: the graph failed on this tensor, with ONNX Runtime's reason.
-        """
-        try:
-            (answer, *_) = self._session.run(None, {self.input.name: tensor.astype(self._input_dtype, copy=False)})
-        except _ORT_ERRORS as error:
-            raise InvalidModel(f"the graph failed on an input of {tensor.shape}: {_reason(error)}") from error
-        return np.asarray(answer, np.float32)
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+def _specs(found: Sequence[Any]) -> list[TensorSpec]:
+    return [TensorSpec(each.name, tuple(each.shape), each.type) for each in found]

@@ -1,10 +1,14 @@
 """What a vision model answered about one image."""
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import supervision as sv
+
+from registry.vision.runs import coco_rle
 
 TIMING_STAGES = ("decode", "preprocess", "inference", "postprocess", "queue", "total")
 
@@ -30,10 +34,11 @@ class TextLine:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer for one image, in source pixels; exactly one of the three answers is not None.
+    """The answer for one image, in source pixels; exactly one of the four answers is not None.
 
-    `detections.data["class_name"]` carries the labels, as supervision's annotators expect.
-    `timing_ms` has a value for each of TIMING_STAGES.
+    `detections.data["class_name"]` carries the labels, as supervision's annotators expect; `data["keypoints"]`, of a
+    pose model, (n, points, 2 or 3) float32 of x, y and, if there, a visibility in [0, 1]; `mask`, of a segmenter, a
+    `sv.CompactMask`. `embedding` is (d,) float32 of length 1. `timing_ms` has a value for each of TIMING_STAGES.
     """
 
     width: int
@@ -41,6 +46,7 @@ class Prediction:
     detections: sv.Detections | None = None
     classes: tuple[ClassScore, ...] | None = None
     lines: tuple[TextLine, ...] | None = None
+    embedding: npt.NDArray[np.float32] | None = None
     timing_ms: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,21 +59,33 @@ class Prediction:
                 {"class_id": each.class_id, "label": each.label, "score": round(each.score, 6)} for each in self.classes
             ]
         if self.lines is not None:
-            body["text"] = [
-                {
-                    "text": line.text,
-                    "score": round(line.score, 6),
-                    "box": [round(value, 2) for value in line.box_xyxy],
-                    "polygon": [[round(x, 2), round(y, 2)] for x, y in line.polygon],
-                }
-                for line in self.lines
-            ]
+            body["text"] = [_line_row(line) for line in self.lines]
+        if self.embedding is not None:
+            body["embedding"] = np.round(self.embedding.astype(np.float64), 7).tolist()
         body["timing_ms"] = {name: round(self.timing_ms.get(name, 0.0), 3) for name in TIMING_STAGES}
         return body
 
+    def says(self) -> str:
+        """The answer in a few words."""
+        if self.classes is not None:
+            return f"{self.classes[0].label} {self.classes[0].score:.0%}" if self.classes else "no class"
+        if self.embedding is not None:
+            return f"an embedding of {len(self.embedding)} values"
+        if self.lines is not None:
+            return f"{len(self.lines)} line{'' if len(self.lines) == 1 else 's'} of text"
+        count = 0 if self.detections is None else len(self.detections)
+        return f"{count} object{'' if count == 1 else 's'}"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: what was found; the picture belongs to `registry.models.answer.Answer`."""
+        return f"<p>{self.width} × {self.height} pixels: {escape(self.says())}</p>"
+
 
 def detection_rows(detections: sv.Detections) -> list[dict[str, Any]]:
-    """Detections as JSON-safe rows `{"box", "class_id", "label", "score"}`, boxes xyxy in source pixels."""
+    """Detections as JSON-safe rows `{"box", "class_id", "label", "score"}`, boxes xyxy in source pixels.
+
+    A row has `mask`, uncompressed COCO run lengths of the whole image, and `keypoints`, where the task has them.
+    """
     count = len(detections)
     boxes = np.round(detections.xyxy.astype(np.float64), 2).tolist()
     class_ids = detections.class_id.tolist() if detections.class_id is not None else [-1] * count
@@ -75,7 +93,31 @@ def detection_rows(detections: sv.Detections) -> list[dict[str, Any]]:
     if detections.confidence is not None:
         scores = np.round(detections.confidence.astype(np.float64), 6).tolist()
     labels = [str(name) for name in detections.data.get("class_name", class_ids)]
+    rows = zip(boxes, class_ids, labels, scores, _extras(detections), strict=True)
     return [
-        {"box": box, "class_id": class_id, "label": label, "score": score}
-        for box, class_id, label, score in zip(boxes, class_ids, labels, scores, strict=True)
+        {"box": box, "class_id": class_id, "label": label, "score": score, **extra}
+        for box, class_id, label, score, extra in rows
     ]
+
+
+def _extras(detections: sv.Detections) -> list[dict[str, Any]]:
+    extras: list[dict[str, Any]] = [{} for _ in range(len(detections))]
+    masks = detections.mask
+    if isinstance(masks, sv.CompactMask):
+        height, width = masks.image_shape
+        for index, (x, y) in enumerate(masks.offsets.tolist()):
+            extras[index]["mask"] = coco_rle(masks.crop(index), (x, y), (height, width))
+    if "keypoints" in detections.data:
+        points = np.asarray(detections.data["keypoints"], np.float64)
+        for extra, rounded in zip(extras, np.round(points, 3).tolist(), strict=True):
+            extra["keypoints"] = rounded
+    return extras
+
+
+def _line_row(line: TextLine) -> dict[str, Any]:
+    return {
+        "text": line.text,
+        "score": round(line.score, 6),
+        "box": [round(value, 2) for value in line.box_xyxy],
+        "polygon": [[round(x, 2), round(y, 2)] for x, y in line.polygon],
+    }

@@ -1,15 +1,15 @@
 """What every loaded vision model can do, whatever runs it."""
 
 from abc import ABC, abstractmethod
-from itertools import pairwise
 from time import perf_counter
 
 import numpy as np
-from pydantic import ValidationError
 
 from registry.errors import InvalidInput
 from registry.runtime.card import ModelCard, Thresholds
-from registry.runtime.prediction import TIMING_STAGES, Prediction
+from registry.runtime.prediction import Prediction
+from registry.runtime.prompts import Prompts
+from registry.runtime.raw_answer import RawAnswer, resolve_thresholds
 from registry.vision.images import MAX_PIXELS, ImageBgr, decode_image
 
 
@@ -22,7 +22,31 @@ class VisionModel(ABC):
     card: ModelCard
     providers: tuple[str, ...]
 
+    @property
+    def defaults(self) -> Thresholds:
+        """The thresholds of a request that names none."""
+        return self.card.thresholds
+
     @abstractmethod
+    def run(self, image_bgr: ImageBgr, least_confidence: float = 0.0) -> RawAnswer:
+        """Run on one image (h, w, 3) uint8 BGR, which is not changed; the answer is read from what comes back.
+
+        Where boxes are answered, those that score up to `least_confidence`, or up to the card's own confidence if
+        that is lower, are let go: what is kept is small then.
+
+        Raises:
+            InvalidImage: not such an array.
+            InvalidInput: the model needs prompts.
+            UnsupportedOutputs: the graph answered what the card's decoder cannot read.
+        """
+
+    def run_prompts(self, image_bgr: ImageBgr, prompts: Prompts) -> RawAnswer:
+        """As `run`, for the objects that points and boxes name. Raises InvalidInput: the model takes no prompts."""
+        raise InvalidInput(
+            f"points and boxes are for models that segment by prompt; this one answers task {self.card.task}",
+            details={"field": "points"},
+        )
+
     def predict(
         self,
         image_bgr: ImageBgr,
@@ -36,10 +60,21 @@ class VisionModel(ABC):
         answers its five best classes unless `max_detections` or `confidence` says otherwise, and always the best.
 
         Raises:
-            InvalidImage: not such an array.
-            InvalidInput: a threshold out of its bounds.
-            UnsupportedOutputs: the graph answered what the card's decoder cannot read.
+            InvalidInput: a threshold out of its bounds, or the model needs prompts.
+            InvalidImage, UnsupportedOutputs: as `run` does.
         """
+        thresholds = resolve_thresholds(self.defaults, confidence, iou, max_detections)
+        return self.run(image_bgr).read(thresholds)
+
+    def segment(self, image_bgr: ImageBgr, prompts: Prompts, confidence: float | None = None) -> Prediction:
+        """One object for each box and one for the points together, those scored up to `confidence` left out.
+
+        Raises:
+            InvalidInput: the model takes no prompts, or a threshold is out of its bounds.
+            InvalidImage, UnsupportedOutputs: as `run` does.
+        """
+        thresholds = resolve_thresholds(self.defaults, confidence, None, None)
+        return self.run_prompts(image_bgr, prompts).read(thresholds)
 
     def predict_bytes(
         self,
@@ -66,28 +101,3 @@ class VisionModel(ABC):
         """Run once on a grey image of the card's size, so that the first request finds memory and threads ready."""
         grey = np.full((self.card.input.height, self.card.input.width, 3), 114, np.uint8)
         self.predict(grey)
-
-
-def resolve_thresholds(
-    defaults: Thresholds, confidence: float | None, iou: float | None, max_detections: int | None
-) -> Thresholds:
-    """The card's thresholds with a request's own in their place. Raises InvalidInput naming the one out of bounds."""
-    asked = {"confidence": confidence, "iou": iou, "max_detections": max_detections}
-    given = {name: value for name, value in asked.items() if value is not None}
-    if not given:
-        return defaults
-    try:
-        return Thresholds.model_validate(defaults.model_dump() | given)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = str(first["loc"][0])
-        raise InvalidInput(f"{name} {given[name]!r}: {first['msg']}", details={"field": name}) from error
-
-
-def stage_timings(marks: list[float]) -> dict[str, float]:
-    """`timing_ms` from four `perf_counter` marks around preprocess, inference and postprocess."""
-    steps = [(later - earlier) * 1e3 for earlier, later in pairwise(marks)]
-    timing = dict.fromkeys(TIMING_STAGES, 0.0)
-    timing |= dict(zip(("preprocess", "inference", "postprocess"), steps, strict=True))
-    timing["total"] = sum(steps)
-    return timing

@@ -23,11 +23,18 @@ BLOB_NMS_CARD = BLOB_CARD.model_copy(update={"decoder": Decoder.YOLO_NMS})
 BLOB_DYNAMIC_CARD = BLOB_CARD.model_copy(
     update={"input": InputSpec(height=64, width=64, stride=CELL, pad_value=0, dynamic=True)}
 )
+BLOB_SEGMENT_CARD = BLOB_CARD.model_copy(update={"task": Task.SEGMENT})
+BLOB_POSE_CARD = BLOB_CARD.model_copy(update={"task": Task.POSE, "keypoint_shape": (2, 3)})
 COLOUR_CARD = ModelCard(
     task=Task.CLASSIFY,
     decoder=Decoder.PROBABILITIES,
     labels=COLOURS,
     input=InputSpec(height=32, width=32, resize="center-crop"),
+)
+COLOUR_EMBED_CARD = ModelCard(
+    task=Task.EMBED,
+    decoder=Decoder.EMBEDDING,
+    input=InputSpec(height=32, width=32, resize="stretch"),
 )
 COLOUR_LOGITS_CARD = COLOUR_CARD.model_copy(update={"decoder": Decoder.LOGITS})
 
@@ -39,7 +46,7 @@ def blob_detector(size: int = 64, metadata: Mapping[str, str] | None = None) -> 
     input's side; 0 leaves it dynamic.
     """
     nodes = [*_cell_nodes(), helper.make_node("Concat", ["boxes", "scores"], ["output0"], axis=1)]
-    return _model(nodes, _image(size), _output("output0", (1, 7, _cells(size))), metadata=metadata)
+    return _model(nodes, _image(size), [_output("output0", (1, 7, _cells(size)))], metadata=metadata)
 
 
 def blob_detector_with_nms(size: int = 64, rows: int = 10, metadata: Mapping[str, str] | None = None) -> bytes:
@@ -64,7 +71,60 @@ def blob_detector_with_nms(size: int = 64, rows: int = 10, metadata: Mapping[str
         helper.make_tensor("axis_01", TensorProto.INT64, [2], [0, 1]),
         helper.make_tensor("rows", TensorProto.INT64, [1], [rows]),
     ]
-    return _model(nodes, _image(size), _output("output0", (1, rows, 6)), extra, metadata)
+    return _model(nodes, _image(size), [_output("output0", (1, rows, 6))], extra, metadata)
+
+
+def blob_segmenter(size: int = 64, metadata: Mapping[str, str] | None = None) -> bytes:
+    """The blob detector with one mask coefficient, 1, and one prototype: half-sized cells, 0.9 if lit, else -0.1."""
+    make = helper.make_node
+    nodes = [
+        *_cell_nodes(),
+        make("Mul", ["steps", "eighth"], ["ones"]),
+        make("Reshape", ["ones", "rows_of_1"], ["coefficients"]),
+        make("Concat", ["boxes", "scores", "coefficients"], ["output0"], axis=1),
+        make("AveragePool", ["images"], ["halves"], kernel_shape=[CELL // 2] * 2, strides=[CELL // 2] * 2),
+        make("ReduceMax", ["halves", "axis_1"], ["brightest"], keepdims=1),
+        make("Ceil", ["brightest"], ["lit"]),
+        make("Sub", ["lit", "tenth"], ["output1"]),
+    ]
+    extra = [
+        helper.make_tensor("axis_1", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("rows_of_1", TensorProto.INT64, [3], [1, 1, -1]),
+        helper.make_tensor("eighth", TensorProto.FLOAT, [], [1 / CELL]),
+        helper.make_tensor("tenth", TensorProto.FLOAT, [], [0.1]),
+    ]
+    sides: tuple[int | str, int | str] = (size * 2 // CELL, size * 2 // CELL) if size else ("mask_h", "mask_w")
+    outputs = [_output("output0", (1, 8, _cells(size))), _output("output1", (1, 1, *sides))]
+    return _model(nodes, _image(size), outputs, extra, metadata)
+
+
+def blob_poser(size: int = 64, metadata: Mapping[str, str] | None = None) -> bytes:
+    """The blob detector with two key points, its upper left and lower right corner, visible as 1."""
+    make = helper.make_node
+    nodes = [
+        *_cell_nodes(),
+        make("Mul", ["steps", "eighth"], ["ones"]),
+        make("Sub", ["x", "middle"], ["left"]),
+        make("Sub", ["y", "middle"], ["top"]),
+        make("Concat", ["left", "top", "ones", "right", "bottom", "ones"], ["corners"], axis=1),
+        make("Reshape", ["corners", "rows_of_6"], ["points"]),
+        make("Concat", ["boxes", "scores", "points"], ["output0"], axis=1),
+    ]
+    extra = [
+        helper.make_tensor("rows_of_6", TensorProto.INT64, [3], [1, 6, -1]),
+        helper.make_tensor("eighth", TensorProto.FLOAT, [], [1 / CELL]),
+    ]
+    return _model(nodes, _image(size), [_output("output0", (1, 13, _cells(size)))], extra, metadata)
+
+
+def colour_embedder(size: int = 32) -> bytes:
+    """An embedder (1, 3): the mean R, G and B, so that pictures of one colour point one way, dark or light."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["images"], ["pooled"]),
+        helper.make_node("Squeeze", ["pooled", "axis_23"], ["means"]),
+    ]
+    extra = [helper.make_tensor("axis_23", TensorProto.INT64, [2], [2, 3])]
+    return _model(nodes, _image(size), [_output("means", (1, 3))], extra)
 
 
 def colour_classifier(size: int = 32, *, softmax: bool = True, metadata: Mapping[str, str] | None = None) -> bytes:
@@ -80,7 +140,8 @@ def colour_classifier(size: int = 32, *, softmax: bool = True, metadata: Mapping
         helper.make_tensor("axis_23", TensorProto.INT64, [2], [2, 3]),
         helper.make_tensor("ten", TensorProto.FLOAT, [], [10.0]),
     ]
-    return _model(nodes, _image(size), _output("probabilities" if softmax else "logits", (1, 3)), extra, metadata)
+    output = _output("probabilities" if softmax else "logits", (1, 3))
+    return _model(nodes, _image(size), [output], extra, metadata)
 
 
 def model_with_outputs(shape: Sequence[int], count: int = 1, metadata: Mapping[str, str] | None = None) -> bytes:
@@ -118,7 +179,7 @@ def runtime_sized(count: int) -> bytes:
         helper.make_tensor("count", TensorProto.FLOAT, [], [float(count)]),
         helper.make_tensor("axis_23", TensorProto.INT64, [2], [2, 3]),
     ]
-    return _model(nodes, _image(32), _output("logits", (1, 3)), extra)
+    return _model(nodes, _image(32), [_output("logits", (1, 3))], extra)
 
 
 def _cell_nodes() -> list[onnx.NodeProto]:
@@ -167,13 +228,13 @@ def _output(name: str, shape: Sequence[int | str]) -> onnx.ValueInfoProto:
 def _model(
     nodes: list[onnx.NodeProto],
     image: onnx.ValueInfoProto,
-    output: onnx.ValueInfoProto,
+    outputs: list[onnx.ValueInfoProto],
     extra: Sequence[onnx.TensorProto] = (),
     metadata: Mapping[str, str] | None = None,
 ) -> bytes:
     used = {name for node in nodes for name in node.input}
     constants = [tensor for tensor in (*_cell_constants(), *extra) if tensor.name in used]
-    return _bytes(helper.make_graph(nodes, "tiny", [image], [output], constants), metadata)
+    return _bytes(helper.make_graph(nodes, "tiny", [image], outputs, constants), metadata)
 
 
 def _bytes(graph: onnx.GraphProto, metadata: Mapping[str, str] | None) -> bytes:

@@ -37,3 +37,11 @@ def require_port(host: str, port: int, what: str) -> None:
         socket.create_connection((host, port), timeout=2).close()
     except OSError:
         miss(what, f"start it on {host}:{port}")
+
+
+def require_address() -> None:
+    """Go on only where this machine has an address beside loopback: WebRTC uses no other."""
+    from aioice.ice import get_host_addresses
+
+    if not get_host_addresses(use_ipv4=True, use_ipv6=True):
+        miss("a network address beside loopback", "bring up another interface: ip link add … type veth")

@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry.errors import InvalidInput
+from registry.jobs.train_parameters import Recipe
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -63,6 +64,14 @@ class ExportParams(_Frozen):
     opset: int = Field(18, ge=17)
 
 
+class TuneParams(_Frozen):
+    """How the starter detector is trained further, on how many scenes of each split."""
+
+    size_px: int = Field(96, ge=64, le=640, multiple_of=32)
+    counts: dict[str, int] = Field(default_factory=lambda: {"train": 120, "val": 30, "test": 50})
+    recipe: Recipe = Recipe(epochs=6, learning_rate=0.001)
+
+
 class TrainingParams(_Frozen):
     """Everything a run depends on besides its data and code."""
 
@@ -72,6 +81,7 @@ class TrainingParams(_Frozen):
     detector: DetectorParams = DetectorParams()
     classifier: ClassifierParams = ClassifierParams()
     export: ExportParams = ExportParams()
+    tune: TuneParams = TuneParams()
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -1,19 +1,21 @@
 """A child process for Ultralytics: clean environment, no downloads."""
 
 import os
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
 
-import registry
 from registry.errors import ProcessFailed
+from registry.settings import PROJECT_ROOT
 
 _STDERR_TAIL = 2000
+_LOOK_S = 0.25
 
 
 def run_child(module: str, job: BaseModel) -> Iterator[str]:
@@ -45,6 +47,58 @@ def run_child(module: str, job: BaseModel) -> Iterator[str]:
             raise ProcessFailed(f"{module} ended with status {child.returncode}: {tail}")
 
 
+def follow_child(
+    module: str, job: BaseModel, scratch: Path, stop: Callable[[], bool], further: Mapping[str, str]
+) -> Iterator[str]:
+    """As `run_child`, in a scratch folder that stays, asking `stop` four times a second; True kills the child.
+
+    The child may use a GPU; `further` is added to its environment. Whoever stops asking for lines kills it, too.
+    """
+    environment = {**_environment(str(scratch)), **further}
+    del environment["CUDA_VISIBLE_DEVICES"]
+    request = scratch / "job.json"
+    request.write_text(job.model_dump_json(), encoding="utf-8")
+    with (scratch / "stderr").open("w+b") as stderr:
+        child = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", module, str(request)],
+            cwd=scratch,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+        try:
+            if (yield from _lines(child, stop)):
+                return
+            child.wait()
+        finally:
+            child.kill()
+            child.wait()
+        if child.returncode:
+            stderr.seek(0)
+            tail = stderr.read()[-_STDERR_TAIL:].decode("utf-8", "replace").strip()
+            raise ProcessFailed(
+                f"{module} ended with status {child.returncode}: {tail}", details={"status": child.returncode}
+            )
+
+
+def _lines(child: "subprocess.Popen[bytes]", stop: Callable[[], bool]) -> Generator[str, None, bool]:
+    """What the child writes, until it ends; True where it was stopped."""
+    pipe, pending = child.stdout, b""
+    if pipe is None:
+        return True
+    with pipe:
+        while not stop():
+            if not select.select([pipe], [], [], _LOOK_S)[0]:
+                continue
+            some = os.read(pipe.fileno(), 65_536)
+            if not some:
+                return False
+            *whole, pending = (pending + some).split(b"\n")
+            yield from (line.decode("utf-8", "replace") for line in whole)
+    return True
+
+
 def provide_font(scratch: Path) -> None:
     """Put any font where Ultralytics would download Arial to."""
     from matplotlib import get_data_path
@@ -58,7 +112,7 @@ def _environment(scratch: str) -> dict[str, str]:
     return {
         "HOME": scratch,
         "PATH": os.defpath,
-        "PYTHONPATH": str(Path(registry.__file__).parents[1]),
+        "PYTHONPATH": str(PROJECT_ROOT),
         "CUDA_VISIBLE_DEVICES": "",
         # keep freed activations instead of faulting their pages in again at every step (a quarter faster)
         "MALLOC_MMAP_THRESHOLD_": "4000000000",

@@ -1,5 +1,6 @@
 """A picture with a model's answer drawn on it, legible from thumbnail to poster size."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,38 +15,77 @@ if TYPE_CHECKING:
 
 ImageRgb = npt.NDArray[np.uint8]
 
-# Distinct on dark and light pictures; labels are set in white or near-black, whichever reads better.
+# Distinct on dark and light pictures.
 PALETTE = sv.ColorPalette.from_hex(
     ["#3a57e8", "#12a594", "#f2793d", "#8e5bef", "#e0447c", "#e0b100", "#2b9fe8", "#7bb026", "#d9483b", "#6b7a99"]
 )
-_LETTERS = sv.ColorPalette(
-    # dark where that reads better: relative luminance of ITU-R BT.709 above 150 of 255
-    [
-        sv.Color(20, 24, 36) if 0.2126 * each.r + 0.7152 * each.g + 0.0722 * each.b > 150 else sv.Color.WHITE
-        for each in PALETTE.colors
-    ]
-)
 _LINE_COLOUR = sv.Color.from_hex("#12a594")
+_BONE_COLOUR = sv.Color.from_hex("#e0b100")
+_COCO_POINTS = 17
+_LEAST_VISIBILITY = 0.5
 _MOST_LABELS = 60
 _LEAST_SIDE = 320  # smaller pictures are enlarged first: a label has to be readable
 
 
 def draw(image_bgr: ImageBgr, prediction: "Prediction") -> ImageRgb:
-    """Draw boxes with labels, lines of text or the best classes on a copy; returns (h, w, 3) uint8, RGB.
+    """Draw boxes with labels, masks, poses, lines of text or the best class on a copy; returns (h, w, 3) uint8, RGB.
+
+    An embedding has nothing to draw.
 
     Line width and letters grow with the picture. One whose longer side is below 320 pixels is enlarged by a
     whole factor, so that the result may be larger than the source.
     """
-    factor = max(1, -(-_LEAST_SIDE // max(image_bgr.shape[:2])))
-    height, width = image_bgr.shape[0] * factor, image_bgr.shape[1] * factor
-    canvas = image_bgr.copy() if factor == 1 else cv2.resize(image_bgr, (width, height), interpolation=cv2.INTER_CUBIC)
+    canvas, factor = enlarged(image_bgr)
     if prediction.detections is not None:
+        canvas = _draw_masks(canvas, prediction.detections, factor)
         canvas = _draw_boxes(canvas, prediction.detections, factor)
+        canvas = _draw_poses(canvas, prediction.detections, factor)
     if prediction.lines is not None:
         canvas = _draw_lines(canvas, prediction.lines, factor)
     if prediction.classes:
         canvas = _draw_classes(canvas, prediction.classes)
     return np.ascontiguousarray(canvas[..., ::-1])
+
+
+def _letters(palette: sv.ColorPalette) -> sv.ColorPalette:
+    """Dark letters on colours where they read better: relative luminance of ITU-R BT.709 above 150 of 255."""
+    return sv.ColorPalette(
+        [
+            sv.Color(20, 24, 36) if 0.2126 * each.r + 0.7152 * each.g + 0.0722 * each.b > 150 else sv.Color.WHITE
+            for each in palette.colors
+        ]
+    )
+
+
+def enlarged(image_bgr: ImageBgr) -> tuple[ImageBgr, int]:
+    """A copy of a picture, by a whole factor larger if it is tiny, and that factor."""
+    factor = max(1, -(-_LEAST_SIDE // max(image_bgr.shape[:2])))
+    if factor == 1:
+        return image_bgr.copy(), 1
+    size_wh = (image_bgr.shape[1] * factor, image_bgr.shape[0] * factor)
+    return np.asarray(cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_CUBIC)), factor
+
+
+def draw_marked(
+    canvas: ImageBgr, marked: sv.Detections, palette: sv.ColorPalette, labels: Sequence[str] | None
+) -> ImageBgr:
+    """Outlines in the palette's colours by class id and, where there are labels, those beside them; may draw on
+    the canvas itself."""
+    thickness, text_scale, padding = _scales(canvas)
+    canvas = np.asarray(sv.BoxAnnotator(color=palette, thickness=thickness).annotate(canvas, marked))
+    if labels is None:
+        return canvas
+    annotator = sv.LabelAnnotator(
+        color=palette,
+        text_color=_letters(palette),
+        text_scale=text_scale,
+        text_thickness=max(1, round(text_scale * 1.6)),
+        text_padding=padding,
+        border_radius=max(0, padding // 2),
+        smart_position=True,
+    )
+    named = _most_certain(marked)
+    return np.asarray(annotator.annotate(canvas, marked[named], labels=[labels[index] for index in named]))
 
 
 def _scales(canvas: ImageBgr) -> tuple[int, float, int]:
@@ -62,23 +102,34 @@ def _draw_boxes(canvas: ImageBgr, detections: sv.Detections, factor: int) -> Ima
         confidence=detections.confidence,
         class_id=detections.class_id if detections.class_id is not None else np.zeros(len(detections), int),
     )
-    thickness, text_scale, padding = _scales(canvas)
     large_first = np.argsort(-scaled.area)  # so that the outlines and labels of small objects stay on top
-    scaled = scaled[large_first]
     labels = _labels(detections)
-    canvas = sv.BoxAnnotator(color=PALETTE, thickness=thickness).annotate(canvas, scaled)
-    annotator = sv.LabelAnnotator(
-        color=PALETTE,
-        text_color=_LETTERS,
-        text_scale=text_scale,
-        text_thickness=max(1, round(text_scale * 1.6)),
-        text_padding=padding,
-        border_radius=max(0, padding // 2),
-        smart_position=True,
+    return draw_marked(canvas, scaled[large_first], PALETTE, [labels[index] for index in large_first])
+
+
+def _draw_masks(canvas: ImageBgr, detections: sv.Detections, factor: int) -> ImageBgr:
+    if detections.mask is None or not len(detections):
+        return canvas
+    masks = detections.mask
+    if factor > 1:
+        masks = np.asarray(masks).repeat(factor, axis=1).repeat(factor, axis=2)
+    scaled = sv.Detections(detections.xyxy * factor, mask=masks, class_id=detections.class_id)
+    return np.asarray(sv.MaskAnnotator(color=PALETTE, opacity=0.45).annotate(canvas, scaled))
+
+
+def _draw_poses(canvas: ImageBgr, detections: sv.Detections, factor: int) -> ImageBgr:
+    """Points above a visibility of 0.5, joined to a skeleton where there are COCO's 17."""
+    if "keypoints" not in detections.data or not len(detections):
+        return canvas
+    points = np.asarray(detections.data["keypoints"], np.float32)
+    visible = points[..., 2] > _LEAST_VISIBILITY if points.shape[2] == 3 else None
+    found = sv.KeyPoints(xy=points[..., :2] * factor, visible=visible)
+    thickness, _, padding = _scales(canvas)
+    if points.shape[1] == _COCO_POINTS:
+        canvas = sv.EdgeAnnotator(color=_BONE_COLOUR, thickness=thickness).annotate(canvas, found)
+    return np.asarray(
+        sv.VertexAnnotator(color=_LINE_COLOUR, radius=max(thickness, padding // 2)).annotate(canvas, found)
     )
-    named = _most_certain(scaled)
-    texts = [labels[large_first[index]] for index in named]
-    return np.asarray(annotator.annotate(canvas, scaled[named], labels=texts))
 
 
 def _most_certain(detections: sv.Detections) -> npt.NDArray[np.intp]:

@@ -1,37 +1,28 @@
 """A real server on a free port, real records in a temporary home."""
 
-import socket
-import threading
-import time
+import sys
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
-from starlette.types import ASGIApp
+from streamlit.testing.v1 import AppTest
 
 from app.gate_visit import cookie_name
+from app.platform import Platform
+from app.ui import session
 from registry.access.accounts import Accounts
-from registry.access.actor import local_actor
+from registry.access.actor import local_actor, of_user
+from registry.access.limits import Limits
+from registry.access.live import Live, LiveSettings
 from registry.access.sessions import Sessions
 from registry.access.tokens import Tokens
-from registry.records import Database, Role, User, open_database
-from registry.settings import Settings
+from registry.models.server import tracking_uri
+from registry.records import Database, Role, SettingValue, User, open_database
+from registry.settings import Settings, load_settings
 
 PASSWORD = "engine-of-analysis"
-DEADLINE_S = 20.0
-
-
-def _until(holds: Callable[[], bool], seconds: float = DEADLINE_S) -> bool:
-    """Whether something comes true before the deadline."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return holds()
 
 
 @dataclass(frozen=True)
@@ -43,6 +34,8 @@ class People:
     accounts: Accounts
     sessions: Sessions
     tokens: Tokens
+    live: Live
+    limits: Limits
 
     @classmethod
     def at(cls, home: Path, **settings: object) -> "People":
@@ -50,7 +43,17 @@ class People:
         made.prepare_home()
         database = open_database(made.records_url)
         database.upgrade()
-        return cls(made, database, Accounts(database, made), Sessions(database, made), Tokens(database, made))
+        live = Live(database, made)
+        sessions, tokens = Sessions(database, made, live), Tokens(database, made, live)
+        return cls(made, database, Accounts(database, made, live), sessions, tokens, live, Limits(database, made, live))
+
+    def set_live(self, **values: object) -> None:
+        """What an administrator does on the Settings page, seen at once."""
+        with self.database.write() as session:
+            for key, value in values.items():
+                assert key in LiveSettings.model_fields
+                session.merge(SettingValue(key=key, value=value))
+        self.live.refresh()
 
     def user(self, name: str, role: Role) -> User:
         return self.accounts.create(local_actor(), name, PASSWORD, role)
@@ -63,6 +66,14 @@ class People:
         return {"cookie": f"{cookie_name(self.settings)}={self.session(user)}"}
 
 
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """Streamlit makes the page it draws this process's `__main__`, which processes started later would import."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
+
+
 @pytest.fixture
 def people(tmp_path: Path) -> Iterator[People]:
     made = People.at(tmp_path / "home")
@@ -70,22 +81,33 @@ def people(tmp_path: Path) -> Iterator[People]:
     made.database.close()
 
 
-@pytest.fixture
-def serve() -> Callable[[ASGIApp], AbstractContextManager[str]]:
-    """A context manager that serves an application on a free port; gives host:port."""
-    return _serving
+@dataclass(frozen=True)
+class Pages:
+    """Pages drawn in this process over real rooms and a real MLflow, for people who are really signed in."""
+
+    platform: Platform
+
+    def person(self, role: Role) -> User:
+        return self.platform.accounts.create(local_actor(), f"p-{uuid.uuid4().hex[:10]}", PASSWORD, role)
+
+    def draw(self, page: Callable[[], None], user: User | None, **address: str) -> AppTest:
+        """The page as this person's browser gets it; nobody's is that of somebody whose session has ended."""
+        drawn = AppTest.from_function(page, default_timeout=60)
+        drawn.query_params.update(address)
+        drawn.user = {"is_logged_in": False}
+        if user is not None:
+            self.platform.sessions.exchange(self.platform.accounts.code_for(user))
+            [signed_in, *_] = self.platform.sign_ins.list(of_user(user, "session"))
+            drawn.user = {"is_logged_in": True, "id": user.id, "session": signed_in.id}
+        return drawn.run()
 
 
-@contextmanager
-def _serving(app: ASGIApp) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        assert _until(lambda: server.started), "the server did not start"
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory, mlflow_home: Settings) -> Iterator[Pages]:
+    home = tmp_path_factory.mktemp("pages") / "home"
+    platform = Platform.open(load_settings(home=home, mlflow_tracking_uri=tracking_uri(mlflow_home)))
+    platform.database.upgrade()
+    session.hold(platform)
+    yield Pages(platform)
+    platform.serving.close()
+    platform.database.close()

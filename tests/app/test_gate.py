@@ -1,5 +1,7 @@
 """The gate in front of an application that tells what reached it."""
 
+import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from app.gate_sockets import Sockets
 from app.gate_visit import Identity
 from app.signing_in import SigningIn
 from registry.access.actor import of_user
+from registry.access.browsers import browser_hash, new_value
 from registry.records import Role, User, WebSession, utc_now
 
 if TYPE_CHECKING:
@@ -75,7 +78,7 @@ def walled(people: "People", serve: Serve) -> Iterator[Walled]:
             Route("/{path:path}", _echo, methods=["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]),
         ]
     )
-    with serve(Gate(inner, people.settings, people.sessions, people.tokens, owners.get)) as host:
+    with serve(Gate(inner, people.settings, people.sessions, people.tokens, people.limits, owners.get)) as host:
         yield Walled(people, host, ada, bob)
 
 
@@ -98,6 +101,7 @@ PATHS = [
     ("GET", "/media/abc.jpg", 401, 200, 200),
     ("HEAD", "/media/abc.jpg", 401, 200, 200),
     ("GET", "/live/cam.mjpg", 401, 200, 200),
+    ("POST", "/live/cam/offer", 401, 200, 200),
     ("GET", "/mlflow/", 401, 200, 200),
     ("GET", "/prefect/api/flows", 401, 200, 200),
     ("GET", "/component/x/index.html", 401, 200, 200),
@@ -112,6 +116,7 @@ PATHS = [
     ("GET", "/static/../_stcore/metrics", 401, 403, 200),
     ("GET", "//media/abc.jpg", 401, 200, 200),
     ("GET", "/%6dedia/abc.jpg", 401, 200, 200),
+    ("GET", "/models/a%0Ab", 404, 404, 404),  # control characters: no router is asked
 ]
 
 
@@ -124,6 +129,10 @@ def test_each_path_asks_for_what_it_must(
         for headers in ({}, walled.people.cookie(walled.bob), walled.people.cookie(walled.ada))
     ]
     assert found == [nobody, user, admin]
+
+
+def _bearer(walled: Walled) -> dict[str, str]:
+    return {"authorization": f"Bearer {walled.people.tokens.issue(walled.bob).access_token}"}
 
 
 def test_a_refusal_has_the_error_shape_and_names_the_request(walled: Walled) -> None:
@@ -147,11 +156,10 @@ def test_a_browser_without_a_session_is_led_to_the_sign_in_page(walled: Walled, 
 
 
 def test_a_bearer_token_opens_what_programs_use_and_nothing_else(walled: Walled) -> None:
-    token = walled.people.tokens.issue(walled.bob).access_token
-    headers = {"authorization": f"Bearer {token}"}
+    headers = _bearer(walled)
     assert walled.request("GET", "/api/v1/models", headers=headers).json()["actor"] == "bob"
     assert walled.request("GET", "/_stcore/metrics", headers=headers).status_code == 401
-    wrong = walled.request("GET", "/api/v1/models", headers={"authorization": f"Bearer {token}x"})
+    wrong = walled.request("GET", "/api/v1/models", headers={"authorization": f"{headers['authorization']}x"})
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (401, "not_signed_in")
 
 
@@ -169,6 +177,19 @@ def test_the_application_never_sees_the_session_cookie(walled: Walled) -> None:
     own = walled.people.cookie(walled.bob)["cookie"]
     headers = walled.request("GET", "/api/v1/x", headers={"cookie": f"a=1; {own}; b=2"}).json()["headers"]
     assert dict(headers)["cookie"] == "a=1; b=2"
+
+
+def test_the_application_is_told_the_browsers_hash_and_never_sees_its_cookie(walled: Walled) -> None:
+    value = new_value()
+    headers = {"cookie": f"a=1; nexusai_browser={value}", "x-nexusai-browser": "forged"}
+    for cookie in ({}, walled.people.cookie(walled.bob)):
+        sent = headers | ({"cookie": f"{headers['cookie']}; {cookie['cookie']}"} if cookie else {})
+        with connect(f"ws://{walled.host}/_stcore/stream", additional_headers=sent, proxy=None) as socket:
+            told = json.loads(socket.recv(timeout=10))
+        assert told["x-nexusai-browser"] == browser_hash(value)
+        assert told["cookie"] == "a=1"
+    with connect(f"ws://{walled.host}/_stcore/stream", proxy=None) as socket:
+        assert json.loads(socket.recv(timeout=10))["x-nexusai-browser"] == ""
 
 
 @pytest.mark.parametrize(
@@ -213,6 +234,28 @@ def test_another_site_cannot_use_the_cookie(walled: Walled, headers: dict[str, s
 def test_a_link_on_another_site_may_lead_here(walled: Walled) -> None:
     headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"} | walled.people.cookie(walled.ada)
     assert walled.request("GET", "/mlflow/", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/v1/users/..%2fsettings", "/media/%2e%2e/x", "/api/v1/%2e"])
+def test_an_address_that_no_router_understands_alike_is_not_found(walled: Walled, path: str) -> None:
+    answer = walled.request("GET", path, headers=_bearer(walled))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_a_nul_in_a_query_is_told(walled: Walled) -> None:
+    answer = walled.request("GET", "/api/v1/users?search=%00", headers=_bearer(walled))
+    assert answer.json()["error"]["code"] == "invalid_input"
+
+
+def test_two_hosts_are_none(walled: Walled) -> None:
+    name, port = walled.host.split(":")
+    with socket.create_connection((name, int(port))) as wire:
+        wire.sendall(b"GET /api/v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n")
+        assert b" 403 " in wire.recv(200).split(b"\r\n")[0]
+
+
+def test_nobody_keeps_a_copy_of_what_the_api_says(walled: Walled) -> None:
+    assert walled.request("GET", "/api/v1/users", headers=_bearer(walled)).headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/x", "/swallow"])
@@ -313,7 +356,7 @@ def test_the_socket_of_an_idle_session_is_closed(people: "People", serve: Serve)
     bob = people.user("bob", Role.USER)
     value = people.session(bob)
     identity = Identity(of_user(bob, "session"), value)
-    sockets = Sockets(Starlette(routes=[WebSocketRoute("/", _socket)]), people.sessions)
+    sockets = Sockets(Starlette(routes=[WebSocketRoute("/", _socket)]), people.sessions, people.limits.live)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -93,7 +93,7 @@ def _front(people: "People", serve: Serve, upstream: str) -> AbstractContextMana
         await proxy.aclose()
 
     inner = Starlette(routes=[Mount("/mlflow", app=proxy)], lifespan=lifespan)
-    return serve(Gate(inner, people.settings, people.sessions, people.tokens))
+    return serve(Gate(inner, people.settings, people.sessions, people.tokens, people.limits))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_nobody_gets_through_without_signing_in(front: str) -> None:
 
 
 def test_path_query_method_and_body_arrive_unchanged(front: str, engineer: dict[str, str]) -> None:
-    target = "/mlflow/ajax-api/2.0/x%2Fy%20z?name=a%26b&name=%C3%A9"
+    target = "/mlflow/ajax-api/2.0/mlflow-artifacts/x%2Fy%20z?name=a%26b&name=%C3%A9"
     answer = httpx.patch(f"{front}{target}", content=b"x" * 100_000, headers=engineer).json()
     assert (answer["method"], answer["target"], answer["bytes"]) == ("PATCH", target, 100_000)
 
@@ -155,7 +155,12 @@ def test_an_answer_streams_before_it_is_complete(front: str, engineer: dict[str,
 
 def test_a_body_streams_up_without_a_declared_length(front: str, engineer: dict[str, str]) -> None:
     parts = (b"x" * 65_536 for _ in range(40))
-    assert httpx.post(f"{front}/mlflow/upload", content=parts, headers=engineer).json()["bytes"] == 40 * 65_536
+    assert (
+        httpx.post(f"{front}/mlflow/ajax-api/2.0/mlflow/upload-artifact", content=parts, headers=engineer).json()[
+            "bytes"
+        ]
+        == 40 * 65_536
+    )
 
 
 def test_a_server_that_is_down_answers_503_in_the_error_shape(

@@ -220,3 +220,15 @@ def test_the_log_names_no_session(platform: Running, records: Database) -> None:
     log = (platform.settings.logs / "app.log").read_text(encoding="utf-8")
     assert session_id not in log
     assert ada.cookie not in log
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("POST", "/health", 405), ("PUT", "/", 405), ("GET", "/media/x", 404)]
+)
+def test_what_http_itself_refuses_has_the_one_shape(
+    platform: Running, records: Database, method: str, path: str, status: int
+) -> None:
+    _, ada, _ = sign_in(records, platform)
+    answer = ada.client.request(method, path)
+    assert answer.status_code == status
+    assert answer.json()["error"]["request_id"] == answer.headers["x-request-id"]

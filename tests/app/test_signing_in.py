@@ -12,7 +12,8 @@ from starlette.types import ASGIApp
 
 from app.gate import Gate
 from app.signing_in import SigningIn
-from registry.records import Role, SignInCode, User, WebSession, utc_now
+from registry.access.browsers import browser_hash
+from registry.records import KnownBrowser, Role, SignInCode, User, WebSession, utc_now
 
 if TYPE_CHECKING:
     from tests.app.conftest import People
@@ -29,7 +30,7 @@ def bob(people: "People") -> User:
 def client(people: "People", serve: Serve) -> Iterator[httpx.Client]:
     inner = Starlette(routes=[*SigningIn(people.settings, people.sessions).routes()])
     with (
-        serve(Gate(inner, people.settings, people.sessions, people.tokens)) as host,
+        serve(Gate(inner, people.settings, people.sessions, people.tokens, people.limits)) as host,
         httpx.Client(base_url=f"http://{host}", timeout=10) as client,
     ):
         yield client
@@ -38,7 +39,7 @@ def client(people: "People", serve: Serve) -> Iterator[httpx.Client]:
 def test_a_code_buys_an_http_only_session(people: "People", bob: User, client: httpx.Client) -> None:
     answer = client.post("/auth/exchange", json={"code": people.accounts.code_for(bob)}, headers={"user-agent": "t/1"})
     assert (answer.status_code, answer.content) == (204, b"")
-    cookie = answer.headers["set-cookie"]
+    cookie = answer.headers.get_list("set-cookie")[0]
     assert cookie.startswith("nexusai_session=")
     assert "httponly" in cookie.lower()
     assert "samesite=lax" in cookie.lower()
@@ -66,9 +67,11 @@ def test_a_code_is_worthless_after_thirty_seconds(people: "People", bob: User, c
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b'{"code": 1}', b'{"code": ""}', b"\xff", b'{"code": "%s"}' % (b"x" * 300)]
-)
+NO_CODES = [b"", b"[]", b"{}", b'{"code": 1}', b'{"code": ""}', b"\xff", b'{"code": "%s"}' % (b"x" * 300)]
+HOSTILE = [rb'{"code": "\ud800"}', b"[" * 100_000, b'{"code":' * 50_000, '{"code": "ü"}'.encode()]
+
+
+@pytest.mark.parametrize("body", [*NO_CODES, *HOSTILE])
 def test_a_malformed_exchange_is_refused(client: httpx.Client, body: bytes) -> None:
     answer = client.post("/auth/exchange", content=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_input")
@@ -101,6 +104,30 @@ def test_logout_ends_the_session_and_takes_the_cookie_back(people: "People", bob
         assert session.query(WebSession).count() == 0
 
 
+def test_a_browser_is_known_from_its_first_sign_in_on(people: "People", bob: User, client: httpx.Client) -> None:
+    answer = client.post("/auth/exchange", json={"code": people.accounts.code_for(bob)})
+    cookie = answer.headers.get_list("set-cookie")[1].lower()
+    assert cookie.startswith("nexusai_browser=")
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert f"max-age={365 * 86_400}" in cookie
+    value = client.cookies["nexusai_browser"]
+    client.post("/auth/logout")
+    assert client.cookies["nexusai_browser"] == value  # so that it is known at the next sign-in
+    client.post("/auth/exchange", json={"code": people.accounts.code_for(bob)})
+    assert client.cookies["nexusai_browser"] == value
+    with people.database.read() as session:
+        [known] = session.query(KnownBrowser).all()
+    assert (known.browser_hash, known.user_id) == (browser_hash(value), bob.id)
+    assert value not in known.model_dump_json()
+
+
+def test_a_browser_cookie_that_we_never_set_is_replaced(people: "People", bob: User, client: httpx.Client) -> None:
+    client.cookies["nexusai_browser"] = "chosen-by-somebody"
+    answer = client.post("/auth/exchange", json={"code": people.accounts.code_for(bob)})
+    assert "chosen-by-somebody" not in answer.headers.get_list("set-cookie")[1]
+
+
 def test_logout_without_a_session_is_no_error(client: httpx.Client) -> None:
     assert client.post("/auth/logout").status_code == 204
 
@@ -108,10 +135,12 @@ def test_logout_without_a_session_is_no_error(client: httpx.Client) -> None:
 def test_over_tls_the_cookie_is_secure_and_bound_to_the_host(people: "People", bob: User, serve: Serve) -> None:
     settings = people.settings.model_copy(update={"secure_cookies": True})
     inner = Starlette(routes=[*SigningIn(settings, people.sessions).routes()])
-    with serve(Gate(inner, settings, people.sessions, people.tokens)) as host:
+    with serve(Gate(inner, settings, people.sessions, people.tokens, people.limits)) as host:
         answer = httpx.post(f"http://{host}/auth/exchange", json={"code": people.accounts.code_for(bob)})
-    cookie = answer.headers["set-cookie"]
-    assert cookie.startswith("__Host-nexusai_session=")
-    assert "secure" in cookie.lower()
-    assert "domain" not in cookie.lower()
+    session, browser = answer.headers.get_list("set-cookie")
+    assert session.startswith("__Host-nexusai_session=")
+    assert browser.startswith("__Host-nexusai_browser=")
+    for cookie in (session, browser):
+        assert "secure" in cookie.lower()
+        assert "domain" not in cookie.lower()
     assert "max-age" in answer.headers["strict-transport-security"]

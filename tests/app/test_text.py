@@ -1,5 +1,6 @@
 """Text from people shows as text."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,6 +26,13 @@ def test_markdown_in_user_text_has_no_effect(hostile: str) -> None:
 def test_streamlits_directives_are_split(directive: str) -> None:
     assert ":\u2060" in plain(directive)
     assert directive not in plain(directive)
+
+
+@pytest.mark.parametrize("address", ["me@evil.example", "www.evil.example", "WWW.evil.example", "https://evil.example"])
+def test_an_address_is_split_before_a_browser_makes_a_link_of_it(address: str) -> None:
+    shown = plain(address).replace("\\", "")
+    assert shown.replace("\u2060", "") == address
+    assert re.search("(@|www|https:)\u2060", shown, re.IGNORECASE)
 
 
 def test_long_and_many_lined_text_becomes_one_short_line() -> None:

@@ -1,5 +1,6 @@
 """`nexusai` as a person runs it."""
 
+import hashlib
 import json
 import signal
 import socket
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from sqlalchemy import text
 
 from app.supervisor import REFUSED
 from registry.models.process import free_port
 from registry.records import open_database
 from registry.settings import Settings, child_environment, load_settings
+from registry.testing.file_server import file_server
+from registry.testing.onnx_models import blob_detector
 from registry.testing.platform import PASSWORD, Running, nexusai, running_platform
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -57,6 +61,29 @@ def test_settings_tell_value_and_source(settings: Settings) -> None:
     assert rows["port"]["value"] == "8501"
 
 
+def test_live_settings_are_changed_from_the_command_line(settings: Settings) -> None:
+    assert "limit_user is 1200 (default)" in _run(settings, "settings", "get", "limit_user").stdout
+    assert "limit_user is 600 (changed)" in _run(settings, "settings", "set", "limit_user", "600").stdout
+    assert _run(settings, "settings", "set", "notice", "600").returncode == 0  # a text, for this setting is one
+    rows = {row["name"]: row for row in json.loads(_run(settings, "settings", "--json").stdout)}
+    assert (rows["limit_user"]["value"], rows["limit_user"]["source"]) == ("600", "changed")
+    assert (rows["notice"]["value"], rows["upload_max_mb"]["variable"]) == ("600", "NEXUSAI_UPLOAD_MAX_MB")
+    reset = json.loads(_run(settings, "settings", "reset", "limit_user", "--json").stdout)
+    assert (reset["value"], reset["source"], reset["revision"]) == (1_200, "default", 2)
+    for wrong in ("many", "5", "true", "600.0", "NaN", "1e999", "[" * 5_000):
+        message = _refused(_run(settings, "settings", "set", "limit_user", wrong), 1, "setting_invalid")
+        assert "whole number from 10" in message
+    _refused(_run(settings, "settings", "get", "no.such"), 1, "setting_not_found")
+
+
+def test_settings_are_told_before_there_is_a_database(settings: Settings) -> None:
+    new = settings.model_copy(update={"home": settings.home / "none"})
+    done = _run(new, "settings", "--json")
+    assert {row["name"]: row["value"] for row in json.loads(done.stdout)}["jpeg_quality"] == "90"
+    assert "database" in done.stderr
+    assert not new.home.exists()
+
+
 def test_settings_never_show_a_database_password(settings: Settings) -> None:
     secret = settings.model_copy(update={"database_url": "postgresql://me:hush-hush@h/d"})
     environment = child_environment(secret, NEXUSAI_DATABASE_URL=secret.database_url)
@@ -66,9 +93,10 @@ def test_settings_never_show_a_database_password(settings: Settings) -> None:
 
 def test_doctor_tells_what_this_machine_can_run(settings: Settings) -> None:
     found = {row["what"]: row for row in json.loads(_run(settings, "doctor", "--json").stdout)}
-    assert found["ONNX Runtime"]["state"] == "ok"
+    assert found["onnxruntime-cpu"]["state"] == "ok"
     assert found["home"]["state"] == "ok"
-    assert found["CUDA"]["state"] == "ok" or found["CUDA"]["hint"]
+    for backend in ("onnxruntime-cuda", "onnxruntime-tensorrt", "openvino"):
+        assert found[backend]["state"] == "ok" or found[backend]["hint"]
     assert "ONNX Runtime" in _run(settings, "doctor").stdout
 
 
@@ -144,6 +172,43 @@ def test_models_are_listed_and_an_image_is_read(platform: Running, tmp_path: Pat
     assert json.loads(done.stdout)["detections"]
     assert drawn.read_bytes()[:3] == b"\xff\xd8\xff"
     _refused(_run(platform.settings, "predict", str(sample), "--model", "none"), 1, "model_not_found")
+
+
+def test_a_model_of_the_catalogue_is_pulled(platform: Running, tmp_path: Path) -> None:
+    with file_server(blob_detector()) as server:
+        settings = _with_catalogue(platform, tmp_path, server.url, "pulled")
+        said = _run(settings, "models", "pull", "pulled").stdout
+        assert "receive  done" in said
+        assert "pulled version 1 (detect)" in said
+        assert "present" in _run(settings, "models", "catalogue").stdout
+        _refused(_run(settings, "models", "pull", "other"), 1, "not_found")
+    (tmp_path / "fetched").write_bytes(blob_detector())
+    done = _run(settings, "models", "pull", "pulled", "--file", str(tmp_path / "fetched"), "--json")
+    assert json.loads(done.stdout)["version"] == 2
+
+
+def test_a_pull_without_a_known_hash_is_somebodys_decision(platform: Running, tmp_path: Path) -> None:
+    with file_server(blob_detector()) as server:
+        settings = _with_catalogue(platform, tmp_path, server.url, "unknown", sha256="")
+        _refused(_run(settings, "models", "pull", "unknown"), 1, "invalid_input")
+        _refused(_run(settings, "models", "pull", "unknown", "--sha256", "0" * 64), 1, "checksum_mismatch")
+        made = json.loads(_run(settings, "models", "pull", "unknown", "--trust-first-download", "--json").stdout)
+        assert (made["name"], made["version"]) == ("unknown", 1)
+
+
+def _with_catalogue(platform: Running, folder: Path, url: str, name: str, **entry: str) -> Settings:
+    """The platform's settings with one entry in the catalogue."""
+    known = {"name": name, "source": url, "sha256": hashlib.sha256(blob_detector()).hexdigest(), "task": "detect"}
+    (folder / "mlflow.yaml").write_text(yaml.safe_dump({"catalogue": [known | entry]}), encoding="utf-8")
+    return load_settings(home=platform.settings.home, mlflow_file=folder / "mlflow.yaml")
+
+
+def test_an_alias_is_moved_and_has_no_way_back_before_its_first_version(platform: Running) -> None:
+    done = _run(platform.settings, "models", "promote", "digit-classifier", "1", "--alias", "tried")
+    assert "tried of digit-classifier is version 1 now" in done.stdout
+    back = _run(platform.settings, "models", "rollback", "digit-classifier", "--alias", "tried")
+    _refused(back, 1, "conflict")
+    _refused(_run(platform.settings, "models", "promote", "digit-classifier", "99"), 1, "version_not_found")
 
 
 def test_up_as_new_prints_the_way_in_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:

@@ -1,24 +1,27 @@
 """A real Chromium before a platform that was just started for the first time."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from registry.access.accounts import Accounts
 from registry.records import open_database
 from registry.testing.platform import Running, running_platform
 from registry.testing.requirements import require_tool
+from tests.e2e.settling import settle
 
+PATIENCE_MS = 60_000  # two cores may be at work elsewhere
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running: not for other folders' tests to find
 def chromium() -> Iterator[Browser]:
     """The machine's Chromium."""
     program = require_tool("chromium", "install it with your package manager, e.g. apt install chromium")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
         yield browser
@@ -45,7 +48,7 @@ def setup_link(fresh: Running) -> str:
 def window(chromium: Browser) -> Iterator[BrowserContext]:
     """A browser window of 1440 x 900 with its own cookies."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 
@@ -64,8 +67,9 @@ def page(window: BrowserContext, fresh: Running, complaints: list[str]) -> Page:
     def heard(message: ConsoleMessage) -> None:
         # on a deep link Streamlit first looks for its server below the page's own path, which is a 404
         looking = "/_stcore/" in message.location["url"] and "404" in message.text
-        if message.type == "error" and not looking:
-            complaints.append(message.text)
+        refused = message.location["url"].endswith("/api/v1/models/upload")  # the form shows why
+        if message.type == "error" and not looking and not refused:
+            complaints.append(f"{message.text} {message.location['url']}")
 
     tab.on("console", heard)
     tab.on("pageerror", lambda error: complaints.append(str(error)))
@@ -84,6 +88,12 @@ def pictures() -> Path:
     folder = Path(__file__).parents[2] / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def settled() -> Callable[[Page], None]:
+    """Wait until the page's script has run to its end."""
+    return settle
 
 
 def _local(url: str, base: str, complaints: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Every notebook runs from top to bottom against a real platform."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,43 @@ from registry.testing.requirements import require_package
 
 NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("*.ipynb"))
 MOST_SECONDS = 60
+
+
+def _digits_were_published(api: httpx.Client) -> None:
+    assert api.get("/api/v1/models/notebook-digits").json()["task"] == "classify"
+
+
+def _the_champion_went_forward_and_back(api: httpx.Client) -> None:
+    """What the app shows, and what MLflow's own interface shows of the same."""
+    path = "/api/v1/models/notebook-detector"
+    [second, first] = api.get(f"{path}/versions").json()["items"]
+    assert second["lineage"]["parent"] == "notebook-detector/1"
+    assert (first["aliases"], second["aliases"]) == (["champion"], ["challenger"])
+    moves = api.get(f"{path}/aliases/champion").json()["moves"]
+    assert [(move["from"], move["to"]) for move in moves] == [(2, 1), (1, 2), (None, 1)]
+    ours = "/mlflow/ajax-api/2.0/mlflow"
+    told = api.get(f"{ours}/registered-models/get", params={"name": "notebook-detector"}).json()["registered_model"]
+    assert {(alias["alias"], alias["version"]) for alias in told["aliases"]} == {("champion", "1"), ("challenger", "2")}
+    run = api.get(f"{ours}/runs/get", params={"run_id": second["run_id"]}).json()["run"]["data"]
+    assert {"task", "decoder", "dataset", "parent", "source_format"} <= {each["key"] for each in run["params"]}
+    assert {each["key"] for each in run["metrics"]} == set(second["card"]["metrics"])
+    files = api.get(f"{ours}/artifacts/list", params={"run_id": second["run_id"], "path": "model"}).json()["files"]
+    assert {file["path"] for file in files} >= {f"model/{name}" for name in ("model.onnx", "card.json", "intake.json")}
+
+
+def _a_candidate_was_trained(api: httpx.Client) -> None:
+    [version] = api.get("/api/v1/models/notebook-tuned/versions").json()["items"]
+    assert version["aliases"] == ["candidate"]
+    assert version["lineage"]["parent"] == "digit-detector/1"
+    assert "notebook-scenes/1" in version["lineage"]["dataset"]
+    assert version["card"]["metrics"]["mAP50"] > 0.3
+
+
+_CAME_OF: dict[str, Callable[[httpx.Client], None]] = {
+    "01_quickstart": _digits_were_published,
+    "02_publish_compare_promote": _the_champion_went_forward_and_back,
+    "03_finetune_on_your_images": _a_candidate_was_trained,
+}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -35,8 +73,7 @@ def test_a_notebook_runs_within_a_minute(
     assert time.monotonic() - started < MOST_SECONDS
     outputs = [output for cell in content.cells for output in cell.get("outputs", [])]
     assert any("image/png" in output.get("data", {}) for output in outputs), "no cell showed a picture"
-    if notebook.stem == "01_quickstart":
-        assert api.get("/api/v1/models/notebook-digits").json()["task"] == "classify"
+    _CAME_OF[notebook.stem](api)
 
 
 def test_notebooks_are_committed_without_outputs_and_import_registry_alone(notebook: Path) -> None:

@@ -1,14 +1,17 @@
-"""HTTP predict against the plain loop: one client, 720p JPEG, a YOLO11n-shaped network, blocks in turn."""
+"""HTTP predict under the default configuration, at both ends and beyond.
 
-import http.client
-import json
+One client against the plain loop of all threads, in blocks taken in turn; eight clients against the plain parallel
+loop, less what the clients themselves take of the cores; and three times as many requests as can be answered.
+720p JPEG, a YOLO11n-shaped network. MLflow, and LitServe and BentoML where `make peers` has run, serve the same
+network in the same run.
+"""
+
 import statistics
 import tempfile
+import threading
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 
@@ -17,34 +20,56 @@ from registry.models.intake import take_in
 from registry.models.registry import ModelRegistry
 from registry.records import open_database
 from registry.settings import PROJECT_ROOT
-from registry.testing.platform import Running, running_platform
+from registry.testing.platform import Running, lift_limits, running_platform
 from registry.vision.samples import find_samples
+from tests.perf.clients import HttpPredict, Outcome, closed_loop, open_loop
+from tests.perf.peers import installed_peers
 from tests.perf.predict_loop import PredictLoop, make_yolo11n_onnx
-from tests.perf.report import Report, spread
+from tests.perf.report import Report, machine, spread
 
 BLOCKS, BLOCK, WARM_UP = 40, 4, 10
-BOUND = 1.15
+BOUND, LEAST_OF_LIMIT, SLOWEST_IN_A_FLOOD = 1.10, 0.95, 2.0
+CLIENTS, FLOOD, FLOOD_CLIENTS = 8, 3.0, 48
+ROUNDS, ROUND_S, FLOOD_S = 3, 10.0, 20.0
 _PAUSE_S = 0.2  # lets the other side's spinning threads rest
 
 
 def main() -> Report:
-    """Alternate blocks of both and compare each block's median with its neighbour's."""
+    """Measure each, then set it against its limit."""
     network = make_yolo11n_onnx(PROJECT_ROOT / "build" / "bench" / "yolo11n-shaped.onnx")
     jpeg = photo_720p()
     with tempfile.TemporaryDirectory(prefix="nexusai-bench-") as folder, running_platform(Path(folder)) as running:
+        lift_limits(running)
         publish(running, network, "bench")
-        ask = HttpPredict(running, jpeg, "bench")
-        loop = PredictLoop(network)
+        ask, loop = HttpPredict(running, jpeg, "bench"), PredictLoop(network)
         ours, plain = alternate(ask, lambda: loop(jpeg))
+        clients = [HttpPredict(running, jpeg, "bench") for _ in range(FLOOD_CLIENTS)]
+        loaded, limit = under_load(clients[:CLIENTS], network, jpeg)
+        flood = open_loop(clients, FLOOD * loaded.a_second, FLOOD_S)
         boxes = (len(ask()["detections"]), len(loop(jpeg)))
+    peers = {peer.name: peer.best(network, jpeg, CLIENTS, ROUND_S) for peer in installed_peers()}
+    unloaded_ms, slow_ms = sorted(ours)[int(len(ours) * 0.99)], flood.latency_ms(0.99)
     return Report(
         name="predict",
-        figures={"http_ms": spread(ours), "boxes": boxes[0], "stages_ms": ask.stages_ms},
-        baseline={"name": "plain loop, one session of 2 threads", "loop_ms": spread(plain), "boxes": boxes[1]},
+        figures={
+            "http_ms": spread(ours),
+            "eight_clients_a_second": loaded.a_second,
+            "eight_clients_ms": {"p50": loaded.latency_ms(0.5), "p99": loaded.latency_ms(0.99)},
+            "flood": flood_figures(flood),
+            "boxes": boxes[0],
+            "stages_ms": ask.stages_ms,
+        },
+        baseline={"loop_ms": spread(plain), "limit_with_clients_a_second": limit, "boxes": boxes[1], "peers": peers},
         ratio=paired_ratio(ours, plain),
         bound=BOUND,
         repeats=BLOCKS * BLOCK,
-        limits={},
+        limits={
+            "limit_over_eight_clients": (limit / loaded.a_second, 1 / LEAST_OF_LIMIT),
+            "flood_p99_over_unloaded": (slow_ms / unloaded_ms, SLOWEST_IN_A_FLOOD),
+            "failed": (float(len(loaded.failed) + len(loaded.refusals) + len(flood.failed)), 0.0),
+            **{f"{name}_p50_over_ours": (spread(ours)["p50"] / each["p50_ms"], 1.0) for name, each in peers.items()},
+            **{f"{name}_rate_over_ours": (each["a_second"] / loaded.a_second, 1.0) for name, each in peers.items()},
+        },
     )
 
 
@@ -72,46 +97,58 @@ def paired_ratio(ours: list[float], plain: list[float]) -> float:
     return statistics.median(mine / theirs for mine, theirs in pairs)
 
 
-class HttpPredict:
-    """One request after another on one connection, with as little of a client as possible."""
+def under_load(clients: list[HttpPredict], network: Path, jpeg: bytes) -> tuple[Outcome, float]:
+    """The best of some rounds of all clients, and of the plain parallel loop with the clients' share taken off.
 
-    def __init__(self, running: Running, image: bytes, model: str) -> None:
-        address = urlsplit(running.url)
-        self._connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
-        boundary = uuid.uuid4().hex
-        field = f'--{boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n{model}\r\n'
-        file = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="x.jpg"\r\n\r\n'
-        self._body = field.encode() + file.encode() + image + f"\r\n--{boundary}--\r\n".encode()
-        self._headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        given = json.dumps({"username": running.username, "password": running.password})
-        token = self._call("/api/v1/auth/login", given.encode(), {"Content-Type": "application/json"})["access_token"]
-        self._headers["Authorization"] = f"Bearer {token}"
-        self._stages: list[dict[str, float]] = []
-
-    def __call__(self) -> dict:  # type: ignore[type-arg]
-        """The answer to one request."""
-        answer = self._call("/api/v1/inference/predict", self._body, self._headers)
-        self._stages.append(answer["timing_ms"])
-        return answer
-
-    @property
-    def stages_ms(self) -> dict[str, float]:
-        """The median of each stage that the server reported."""
-        return {name: statistics.median(each[name] for each in self._stages) for name in self._stages[0]}
-
-    def _call(self, path: str, body: bytes, headers: dict[str, str]) -> dict:  # type: ignore[type-arg]
-        self._connection.request("POST", path, body, headers)
-        response = self._connection.getresponse()
-        content = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"{path}: {response.status} {content[:300]!r}")
-        return json.loads(content)  # type: ignore[no-any-return]
+    A client costs processor time that the loop does not have to share: the limit is what the cores could answer if
+    each answer cost what the loop's costs and the client's besides.
+    """
+    closed_loop(clients, ROUND_S / 4)
+    cores, best, limit = int(machine()["cores"]), Outcome(seconds=1.0), 0.0
+    for _ in range(ROUNDS):
+        loop_a_second = parallel_loop(network, jpeg, cores, ROUND_S)
+        own_s = time.process_time()
+        found = closed_loop(clients, ROUND_S)
+        client_s = (time.process_time() - own_s) / max(len(found.answers), 1)
+        best = max(best, found, key=lambda each: each.a_second)
+        limit = max(limit, cores / (cores / loop_a_second + client_s))
+    return best, limit
 
 
-def publish(running: Running, network: Path, name: str) -> None:
+def parallel_loop(network: Path, jpeg: bytes, cores: int, seconds: float) -> float:
+    """Images a second of one single-thread loop on each core."""
+    loops = [PredictLoop(network, threads=1) for _ in range(cores)]
+    counts, end = [0] * cores, time.perf_counter() + seconds
+
+    def work(index: int) -> None:
+        while time.perf_counter() < end:
+            loops[index](jpeg)
+            counts[index] += 1
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(cores)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / (time.perf_counter() - started)
+
+
+def flood_figures(flood: Outcome) -> dict[str, float]:
+    """What became of the requests that were too many."""
+    return {
+        "accepted_a_second": flood.a_second,
+        "accepted_p50_ms": flood.latency_ms(0.5),
+        "accepted_p99_ms": flood.latency_ms(0.99),
+        "refused": len(flood.refusals),
+        "refusal_p50_ms": statistics.median(flood.refusals) * 1e3 if flood.refusals else 0.0,
+    }
+
+
+def publish(running: Running, network: Path, name: str, alias: str = "champion") -> None:
     """Register a network on a running platform."""
     database = open_database(running.settings.records_url)
-    take_in(ModelRegistry(running.settings, database), local_actor(), network, name)
+    take_in(ModelRegistry(running.settings, database), local_actor(), network, name, alias=alias)
     database.close()
 
 

@@ -2,7 +2,8 @@
 
 Written without the library on purpose: this is what a person would put in a notebook cell for one model, with
 nothing around it. `make_yolo11n_onnx` writes the network it runs: YOLO11n's architecture with seeded random
-weights whose head is adjusted so that a photograph gives some hundred boxes of varied scores.
+weights whose head is adjusted so that a photograph gives some hundred boxes of varied scores; or, for the tests, its
+relatives that segment, find poses or classify.
 """
 
 import sys
@@ -31,7 +32,10 @@ class PredictLoop:
 
     def __call__(self, jpeg: bytes) -> list[dict[str, Any]]:
         """JPEG bytes to rows of box (xyxy, source pixels), class id and score."""
-        image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        return self.look(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
+
+    def look(self, image: np.ndarray) -> list[dict[str, Any]]:
+        """The same for (h, w, 3) uint8 BGR."""
         height, width = image.shape[:2]
         ratio = min(self.size / height, self.size / width)
         new_w, new_h = round(width * ratio), round(height * ratio)
@@ -67,35 +71,37 @@ class PredictLoop:
         return corners[kept], scores[kept], classes[kept]
 
 
-def make_yolo11n_onnx(path: Path, *, dynamic: bool = True, nms: bool = False) -> Path:
+def make_yolo11n_onnx(path: Path, *, dynamic: bool = True, nms: bool = False, architecture: str = "yolo11n") -> Path:
     """Export the YOLO11n-shaped network to `path` unless it is there; returns `path`.
 
-    `nms` builds suppression into the graph. Needs ultralytics and torch, and writes beside `path` first.
+    `architecture` is also `yolo11n-seg`, `yolo11n-pose` or `yolo11n-cls`. `nms` builds suppression into the graph.
+    Needs ultralytics and torch, and writes beside `path` first.
     """
     if path.exists():
         return path
     import shutil
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    model = _lively_yolo11n()
-    model.model.names = {index: f"thing {index}" for index in range(80)}
+    model = _lively_yolo11n(architecture)
+    model.model.names = {index: f"thing {index}" for index in range(model.model.yaml["nc"])}
     working = path.with_suffix(".pt")
     model.ckpt_path = str(working)
     model.model.pt_path = str(working)
-    exported = Path(model.export(format="onnx", imgsz=640, dynamic=dynamic, nms=nms, verbose=False, device="cpu"))
+    size = 224 if architecture.endswith("-cls") else 640
+    exported = Path(model.export(format="onnx", imgsz=size, dynamic=dynamic, nms=nms, verbose=False, device="cpu"))
     if exported.resolve() != path.resolve():
         shutil.move(exported, path)
     return path
 
 
-def _lively_yolo11n() -> Any:
+def _lively_yolo11n(architecture: str) -> Any:
     """YOLO11n with seeded weights: batch norms calibrated on noise, class logits stretched to a usual spread."""
     import torch
     from ultralytics import YOLO
     from ultralytics.utils import ASSETS
 
     torch.manual_seed(7)
-    model = YOLO("yolo11n.yaml", task="detect")
+    model = YOLO(f"{architecture}.yaml")
     network = model.model.float()
     images = [cv2.resize(cv2.imread(str(ASSETS / name)), (640, 640)) for name in ("bus.jpg", "zidane.jpg")]
     batch = torch.from_numpy(np.stack(images)[..., ::-1].transpose(0, 3, 1, 2).copy()).float() / 255
@@ -106,21 +112,35 @@ def _lively_yolo11n() -> Any:
             network(batch)
         network.eval()
         head = network.model[-1]
-        captured: list[Any] = []
-        hooks = [branch[-1].register_forward_hook(lambda _m, _i, out: captured.append(out)) for branch in head.cv3]
-        network(batch[:2])
-        for hook in hooks:
-            hook.remove()
-        for branch, logits in zip(head.cv3, captured, strict=True):
+        if architecture.endswith("-cls"):
+            (logits,) = _outputs(network, [[head.linear]], batch)
+            stretch = 3 / (logits - logits.mean(dim=0)).std()
+            head.linear.bias.copy_((head.linear.bias - logits.mean(dim=0)) * stretch)
+            head.linear.weight.mul_(stretch)
+            return model
+        for branch, logits in zip(head.cv3, _outputs(network, head.cv3, batch[:2]), strict=True):
             last = branch[-1]
             mean, spread = logits.mean(dim=(0, 2, 3)), logits.std(dim=(0, 2, 3)) + 1e-6
             stretch = 1.6 / spread
             raised = ((logits - mean.view(1, -1, 1, 1)) * stretch.view(1, -1, 1, 1)).amax(dim=1)
             last.bias.copy_((last.bias - mean) * stretch - torch.quantile(raised.flatten(), 0.95) - 1.2)
             last.weight.mul_(stretch.view(-1, 1, 1, 1))
-        for branch in head.cv2:
+        for branch in (*head.cv2, *getattr(head, "cv4", ())):
             branch[-1].weight.mul_(6.0)
+        if architecture.endswith("-seg"):  # coefficients of both signs, or most masks would be empty
+            for branch, weights in zip(head.cv4, _outputs(network, head.cv4, batch[:2]), strict=True):
+                branch[-1].bias.sub_(weights.mean(dim=(0, 2, 3)))
     return model
+
+
+def _outputs(network: Any, branches: Any, batch: Any) -> list[Any]:
+    """What each branch of the head answers for a batch."""
+    captured: list[Any] = []
+    hooks = [branch[-1].register_forward_hook(lambda _m, _i, out: captured.append(out)) for branch in branches]
+    network(batch)
+    for hook in hooks:
+        hook.remove()
+    return captured
 
 
 if __name__ == "__main__":

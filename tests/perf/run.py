@@ -4,7 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from registry.settings import guard_opencv
+from registry.libraries import prepare_libraries
 
 NAMES = sorted(path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py"))
 
@@ -15,7 +15,7 @@ def main(wanted: list[str]) -> int:
     if unknown:
         print(f"there is no bench {sorted(unknown)[0]!r}; there are: {', '.join(NAMES)}", file=sys.stderr)
         return 2
-    guard_opencv()
+    prepare_libraries()
     missed = 0
     for name in wanted or NAMES:
         report = importlib.import_module(f"tests.perf.bench_{name}").main()

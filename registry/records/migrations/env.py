@@ -7,9 +7,14 @@ from alembic.autogenerate.api import AutogenContext
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
-from registry.records import tables
+from registry.records import cameras, datasets, notifications, schedules, tables
 
-assert tables.User.__tablename__  # noqa: S101 - importing the tables fills the metadata
+# importing the tables fills the metadata
+assert tables.User.__tablename__  # noqa: S101
+assert datasets.DatasetRecord.__tablename__  # noqa: S101
+assert cameras.CameraRecord.__tablename__  # noqa: S101
+assert notifications.NotificationReceiver.__tablename__  # noqa: S101
+assert schedules.Schedule.__tablename__  # noqa: S101
 
 
 def render_plain_types(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:

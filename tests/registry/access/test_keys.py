@@ -31,6 +31,15 @@ def keys(database: Database) -> Keys:
     return Keys(database)
 
 
+def test_a_scope_that_the_role_has_no_use_for_is_refused(keys: Keys, database: Database, settings: Settings) -> None:
+    """It would come to life when the role changes, with nobody thinking of it."""
+    bob = Accounts(database, settings).create(local_actor(), "bob", "correct horse", Role.USER)
+    for scope in ("models", "admin"):
+        with pytest.raises(InvalidInput, match=scope):
+            keys.make(of_user(bob, "session"), "later", ["read", scope])
+    keys.make(of_user(bob, "session"), "now", ["read", "predict"])
+
+
 def test_a_key_speaks_for_its_owner_within_its_scopes(keys: Keys, me: Actor, database: Database) -> None:
     made = keys.make(me, "line 3", ["predict"])
     actor = keys.actor(made.secret)
@@ -40,7 +49,7 @@ def test_a_key_speaks_for_its_owner_within_its_scopes(keys: Keys, me: Actor, dat
     with database.read() as session:
         stored = session.get(ApiKey, made.record.id)
     assert stored is not None
-    assert made.secret.split("_")[2] not in stored.model_dump_json()
+    assert made.secret.split("_", 2)[2] not in stored.model_dump_json()
     assert stored.last_used_at is not None
 
 
@@ -137,6 +146,21 @@ def test_keys_are_counted_listed_and_end_with_their_owner_only(keys: Keys, me: A
     assert len(keys.list(me)) == MOST_PER_USER
     with pytest.raises(KeyNotFound):
         keys.revoke(admin, made[0].record.id)
+
+
+def test_an_administrator_lists_and_ends_the_keys_of_others_and_makes_none(
+    keys: Keys, me: Actor, admin: Actor, engineer: Actor
+) -> None:
+    made = keys.make(me, "x", ["read"])
+    assert [key.id for key in keys.of(admin, me.id)] == [made.record.id]
+    for attempt in (lambda: keys.of(engineer, me.id), lambda: keys.revoke(engineer, made.record.id, owner_id=me.id)):
+        with pytest.raises(Forbidden):
+            attempt()
+    with pytest.raises(Forbidden, match="on the machine itself"):
+        keys.make(admin, "stolen", ["admin"], owner_id=me.id)
+    keys.revoke(admin, made.record.id, owner_id=me.id)
+    assert not keys.list(me)
+    assert keys.actor(keys.make(local_actor(), "y", ["read"], owner_id=me.id).secret).id == me.id
 
 
 def test_tokens_and_keys_are_told_apart(

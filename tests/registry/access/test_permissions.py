@@ -13,7 +13,7 @@ from registry.records import Role
 OWNER, OTHER = "owner", "other"
 EVERYBODY, STAFF = "admin engineer operator user", "admin engineer operator"
 
-# Who may do what with a model of somebody else's that everybody signed in may see.
+# Who may do what with a model or dataset of somebody else's that everybody signed in may see.
 EXPECTED = {
     Action.SEE_DASHBOARD: EVERYBODY,
     Action.READ_MODEL: EVERYBODY,
@@ -21,14 +21,40 @@ EXPECTED = {
     Action.PUBLISH_MODEL: "admin engineer",
     Action.CHANGE_MODEL: "admin",
     Action.DELETE_MODEL: "admin",
+    Action.READ_DATASET: EVERYBODY,
+    Action.ADD_DATASET: "admin engineer",
+    Action.CHANGE_DATASET: "admin",
+    Action.DELETE_DATASET: "admin",
     Action.OPEN_MLFLOW: "admin engineer",
     Action.MANAGE_MLFLOW: "admin",
+    Action.OPEN_PREFECT: "admin engineer",
+    Action.MANAGE_PREFECT: "admin",
     Action.READ_JOB: EVERYBODY,
     Action.START_JOB: EVERYBODY,
+    Action.CANCEL_JOB: EVERYBODY,
+    Action.READ_FOLDER: STAFF,
+    Action.READ_SCHEDULE: STAFF,
+    Action.CHANGE_SCHEDULE: STAFF,
+    Action.CARE_FOR_PLATFORM: "admin",
+    Action.READ_CAMERA: STAFF,
+    Action.ADD_CAMERA: "admin engineer",
+    Action.CHANGE_CAMERA: "admin engineer",
+    Action.DELETE_CAMERA: "admin engineer",
+    Action.CONTROL_CAMERA: STAFF,
+    Action.READ_EVENT: STAFF,
+    Action.DELETE_EVENT: "admin engineer",
+    Action.READ_RECORDING: STAFF,
+    Action.EXPORT_RECORDING: STAFF,
+    Action.DELETE_RECORDING: "admin engineer",
+    Action.READ_NOTIFICATION: "admin engineer",
+    Action.CHANGE_NOTIFICATION: "admin engineer",
     Action.SEE_OWN_ACCOUNT: EVERYBODY,
     Action.CHANGE_OWN_ACCOUNT: EVERYBODY,
     Action.MANAGE_USERS: "admin",
     Action.READ_AUDIT: "admin",
+    Action.READ_SETTINGS: STAFF,
+    Action.CHANGE_SETTINGS: "admin",
+    Action.CHANGE_TUNING: "admin engineer",
 }
 
 

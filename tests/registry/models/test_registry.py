@@ -32,11 +32,13 @@ from registry.models.intake import take_in
 from registry.models.process import running_mlflow
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
-from registry.models.serving import STALE_SECONDS, Serving
+from registry.models.resolving import STALE_SECONDS
+from registry.models.serving import Serving
 from registry.models.trial import try_out
 from registry.models.types import CHAMPION
 from registry.records import AuditEntry, Database
 from registry.runtime.card import ModelCard
+from registry.runtime.loading import MODEL_FILE
 from registry.settings import Settings, load_settings
 from registry.testing.onnx_models import (
     BLOB_CARD,
@@ -270,7 +272,7 @@ def test_a_model_that_wants_too_much_when_it_runs_is_refused(
 
 def test_a_trial_ends_in_time(blob: bytes) -> None:
     with pytest.raises(InvalidModel, match="longer than"):
-        try_out(blob, BLOB_CARD, seconds=0.05)
+        try_out({MODEL_FILE: blob}, BLOB_CARD, seconds=0.05)
 
 
 def test_a_refused_model_leaves_nothing(models: ModelRegistry, engineer: Actor, unique: str) -> None:

@@ -1,13 +1,13 @@
-"""Queries on users, jobs and the audit trail."""
+"""Queries on users and jobs."""
 
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.exc import StatementError
 
 from registry.errors import NameTaken, UserNotFound
-from registry.records import AuditEntry, Database, Job, JobState, Role, User, audit, jobs, users
+from registry.records import Database, Job, JobState, Role, User, jobs, users
 
 
 def _user(name: str) -> User:
@@ -29,6 +29,31 @@ def test_names_that_read_alike_are_one_name(database: Database, first: str, seco
         users.add(session, _user(first))
     with pytest.raises(NameTaken), database.write() as session:
         users.add(session, _user(second))
+
+
+def test_two_who_take_a_name_at_once_are_told_apart(database: Database) -> None:
+    together = threading.Barrier(2)
+    taken: list[str] = []
+
+    def take() -> None:
+        together.wait()
+        try:
+            with database.write() as session:
+                users.add(session, _user("ada"))
+        except NameTaken as error:
+            taken.append(error.message)
+
+    for _ in range(5):
+        threads = [threading.Thread(target=take) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with database.write() as session:
+            user = users.by_name(session, "ada")
+            assert user is not None
+            session.delete(user)
+    assert len(taken) == 5
 
 
 def test_times_come_back_aware_and_in_utc(database: Database) -> None:
@@ -88,41 +113,3 @@ def test_pages_of_jobs_are_newest_first_and_counted(database: Database) -> None:
     assert ([job.id for job in page], total, everybody) == (["j2", "j1"], 5, 6)
     assert not jobs.is_final(page[0].state)
     assert jobs.is_final(JobState.CANCELLED)
-
-
-def _trail(database: Database, count: int = 4) -> None:
-    for number in range(count):
-        with database.write() as session:
-            audit.append(session, actor_id="a", actor_name="ada", action="test", details={"n": number, "ü": "é"})
-
-
-def test_an_untouched_audit_trail_holds(database: Database) -> None:
-    _trail(database)
-    with database.read() as session:
-        assert audit.first_broken(session) is None
-
-
-@pytest.mark.parametrize(
-    ("tamper", "broken"),
-    [
-        ("UPDATE audit_entries SET actor_name = 'eve' WHERE number = 2", 2),
-        ("UPDATE audit_entries SET outcome = 'refused' WHERE number = 3", 3),
-        ("DELETE FROM audit_entries WHERE number = 2", 3),
-        ("DELETE FROM audit_entries WHERE number = 1", 2),
-    ],
-)
-def test_an_edited_or_missing_audit_row_is_found(database: Database, tamper: str, broken: int) -> None:
-    _trail(database)
-    with database.write() as session:
-        session.connection().execute(text(tamper))
-    with database.read() as session:
-        assert audit.first_broken(session) == broken
-
-
-def test_an_audit_row_fits_its_columns(database: Database) -> None:
-    with database.write() as session:
-        audit.append(session, actor_id="a", actor_name="ada", action="test", target="x" * 900, address="y" * 90)
-    with database.read() as session:
-        entry = session.get(AuditEntry, 1)
-    assert entry is not None
-    assert (len(entry.target), len(entry.address)) == (300, 64)

@@ -4,9 +4,7 @@ YOLO11n's architecture with seeded weights is exported once into build/; the ans
 the reference. The plain loop of tests/perf is held to the same reference, or the benchmark would compare apples.
 """
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import numpy as np
@@ -28,24 +26,6 @@ VARIANTS = {
 CONFIDENCE = {"dynamic": (0.25, 0.05), "static": (0.25, 0.05), "dynamic-nms": (0.25,), "static-nms": (0.25,)}
 
 
-@pytest.fixture(scope="module")
-def perf_loop() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("predict_loop", ROOT / "tests" / "perf" / "predict_loop.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def images() -> dict[str, np.ndarray]:
-    assets = Path(ultralytics.utils.ASSETS)
-    found = {name: cv2.imread(str(assets / name)) for name in ("bus.jpg", "zidane.jpg")}
-    rng = np.random.default_rng(4)
-    for width, height in ((640, 640), (1280, 720), (333, 777), (1900, 301), (90, 70), (641, 479), (64, 1500)):
-        coarse = rng.integers(0, 256, (max(height // 40, 2), max(width // 40, 2), 3), dtype=np.uint8)
-        found[f"{width}x{height}"] = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    return found
-
-
 def matched(ours: np.ndarray, reference: np.ndarray) -> int:
     """Rows (x1, y1, x2, y2, score, class) of ours with a reference row of their own within 1 px and 0.001."""
     free, count = np.ones(len(reference), bool), 0
@@ -58,13 +38,13 @@ def matched(ours: np.ndarray, reference: np.ndarray) -> int:
     return count
 
 
-def compare(path: Path, confidences: tuple[float, ...], least: int) -> tuple[int, int]:
+def compare(path: Path, images: dict[str, np.ndarray], confidences: tuple[float, ...], least: int) -> tuple[int, int]:
     """Matched and all detections over every image; asserts that there are at least `least` of them."""
     data = path.read_bytes()
     predictor = Predictor(data, infer_card(data), threads=2)
     peer = ultralytics.YOLO(path, task="detect")
     agreed, total = 0, 0
-    for image in images().values():
+    for image in images.values():
         for confidence in confidences:
             result = peer.predict(image, conf=confidence, iou=0.7, max_det=300, verbose=False, device="cpu")[0]
             reference = result.boxes.data.numpy()
@@ -79,21 +59,21 @@ def compare(path: Path, confidences: tuple[float, ...], least: int) -> tuple[int
 @pytest.mark.parametrize(
     "variant", ["dynamic", *(pytest.param(name, marks=pytest.mark.slow) for name in list(VARIANTS)[1:])]
 )
-def test_yolo11n_answers_the_same_boxes(variant, perf_loop, capsys):
+def test_yolo11n_answers_the_same_boxes(variant, perf_loop, images, capsys):
     path = perf_loop.make_yolo11n_onnx(ROOT / "build" / f"yolo11n-{variant}.onnx", **VARIANTS[variant])
-    agreed, total = compare(path, CONFIDENCE[variant], least=300)
+    agreed, total = compare(path, images, CONFIDENCE[variant], least=300)
     with capsys.disabled():
         print(f" [{variant}: {agreed} of {total} agree]", end="")
     assert agreed >= 0.99 * total
 
 
 @pytest.mark.skipif(not DIGITS.exists(), reason="the starter detector is made by `dvc repro`")
-def test_the_digit_detector_answers_the_same_boxes():
+def test_the_digit_detector_answers_the_same_boxes(images):
     sample = sorted((DIGITS.parent).glob("**/*.jpg")) + sorted((DIGITS.parent).glob("**/*.png"))
     data = DIGITS.read_bytes()
     predictor = Predictor(data, infer_card(data), threads=2)
     peer = ultralytics.YOLO(DIGITS, task="detect")
-    pictures = [cv2.imread(str(path)) for path in sample[:8]] or list(images().values())
+    pictures = [cv2.imread(str(path)) for path in sample[:8]] or list(images.values())
     agreed, total = 0, 0
     for image in pictures:
         result = peer.predict(image, conf=0.05, iou=0.7, imgsz=predictor.card.input.width, verbose=False, device="cpu")
@@ -115,3 +95,17 @@ def test_the_plain_loop_of_the_benchmark_answers_the_same_boxes(perf_loop):
         found = predictor.predict_bytes(jpeg).detections
         ours = np.column_stack([found.xyxy, found.confidence, found.class_id])
         assert matched(ours, rows) >= 0.99 * max(len(ours), len(rows)) > 0
+
+
+def test_yolo11n_cls_answers_the_same_probabilities(perf_loop, images):
+    """Resize, crop, normalisation and softmax: the same five classes, best first, for every proportion."""
+    path = perf_loop.make_yolo11n_onnx(ROOT / "build" / "yolo11n-cls.onnx", dynamic=False, architecture="yolo11n-cls")
+    data = path.read_bytes()
+    predictor = Predictor(data, infer_card(data), threads=2)
+    peer = ultralytics.YOLO(path, task="classify")
+    for name, image in images.items():
+        reference = peer.predict(image, verbose=False, device="cpu", imgsz=224)[0].probs.data.numpy()
+        found = predictor.predict(image).classes
+        assert found[0].score > 0.01, "a spread that says something about a thousand classes"
+        assert [each.score for each in found] == pytest.approx(np.sort(reference)[::-1][:5], abs=0.002), name
+        assert all(each.score == pytest.approx(reference[each.class_id], abs=0.002) for each in found), name

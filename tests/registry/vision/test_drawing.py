@@ -89,3 +89,40 @@ def test_an_answer_with_nothing_in_it_is_the_picture_itself() -> None:
     image = _grey(640, 480)
     for answer in ({"detections": sv.Detections.empty()}, {"classes": ()}, {"lines": ()}):
         assert (draw(image, _predict(image, **answer)) == 128).all()
+
+
+def test_a_mask_tints_its_pixels_and_no_others() -> None:
+    image = _grey(640, 480)
+    mask = np.zeros((1, 480, 640), bool)
+    mask[0, 200:300, 100:200] = True
+    found = _detections([[100, 200, 400, 400]])
+    found.mask = sv.CompactMask.from_dense(mask, found.xyxy, image_shape=(480, 640))
+    drawn = draw(image, _predict(image, detections=found))
+    assert (drawn[250, 150] != 128).any()
+    assert (drawn[350, 300] == 128).all()
+
+
+def test_a_mask_grows_with_a_tiny_picture() -> None:
+    image = _grey(32, 32)
+    found = _detections([[8, 8, 24, 24]])
+    mask = np.zeros((1, 32, 32), bool)
+    mask[0, 8:24, 8:24] = True
+    found.mask = sv.CompactMask.from_dense(mask, found.xyxy, image_shape=(32, 32))
+    drawn = draw(image, _predict(image, detections=found))
+    assert (drawn[160, 160] != 128).any()
+    assert (drawn[20, 300] == 128).all()
+
+
+@pytest.mark.parametrize(("points", "bones"), [(17, True), (5, False)])
+def test_a_pose_has_its_points_and_for_cocos_17_its_skeleton(points: int, bones: bool) -> None:
+    image = _grey(640, 480)
+    found = _detections([[0, 0, 639, 479]])
+    keypoints = np.ones((1, points, 3), np.float32)
+    keypoints[0, :, 0] = np.linspace(40, 600, points)
+    keypoints[0, :, 1] = 240
+    keypoints[0, 0, 1], keypoints[0, 1, 2] = 100, 0.1
+    found.data["keypoints"] = keypoints
+    drawn = draw(image, _predict(image, detections=found))
+    assert tuple(drawn[100, 40]) == (0x12, 0xA5, 0x94)
+    assert (drawn == (0xE0, 0xB1, 0x00)).all(axis=2).any() == bones
+    assert tuple(drawn[240, round(40 + 560 / (points - 1))]) != (0x12, 0xA5, 0x94), "a hidden point is not drawn"

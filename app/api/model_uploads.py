@@ -1,0 +1,151 @@
+"""A model's way in over HTTP: send the file, then follow its steps."""
+
+from typing import Annotated, Any, Literal
+
+from anyio import CancelScope
+from fastapi import APIRouter, Path, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect
+
+from app.api.context import Caller, Rooms
+from app.api.streamed_form import read_form
+from registry.errors import InvalidInput
+from registry.models.intake import Wanted
+from registry.models.upload_records import Upload
+from registry.runtime.card import ModelCard
+from registry.settings import AccessLevel
+
+router = APIRouter(prefix="/models", tags=["models"])
+
+
+class StepOut(BaseModel):
+    """One step of the way in."""
+
+    name: str = Field(description="receive, scan, convert, verify or register")
+    state: str = Field(description="waiting, running, done, skipped or failed")
+    detail: str = Field(description="what was found, or why it failed")
+
+
+class UploadError(BaseModel):
+    """Why a file was rejected; the shape of every error."""
+
+    code: str
+    message: str
+    hint: str
+    details: dict[str, Any]
+
+
+class UploadOut(BaseModel):
+    """A file on its way in."""
+
+    id: str
+    state: Literal["quarantined", "scanning", "converting", "verifying", "registered", "rejected"]
+    steps: list[StepOut]
+    model: str = Field(description="the registered name that was asked for")
+    version: int | None = Field(description="the version that was made, once it is registered")
+    error: UploadError | None
+    sha256: str = Field(description="of the file as it arrived, hex; empty until then")
+    size_bytes: int
+    created_at: str
+
+
+class UploadAnswer(BaseModel):
+    """The upload as it is now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "upload": {
+                        "id": "9f0c1d3b5a7e4f60812c93d4e5f60718",
+                        "state": "converting",
+                        "steps": [
+                            {"name": "receive", "state": "done", "detail": "5,768,305 bytes, sha256 0c2f6a0e93b1…"},
+                            {"name": "scan", "state": "done", "detail": "PyTorch checkpoint, 509 members"},
+                            {"name": "convert", "state": "running", "detail": ""},
+                            {"name": "verify", "state": "waiting", "detail": ""},
+                            {"name": "register", "state": "waiting", "detail": ""},
+                        ],
+                        "model": "parts-detector",
+                        "version": None,
+                        "error": None,
+                        "sha256": "0c2f6a0e93b1" + "0" * 52,
+                        "size_bytes": 5768305,
+                        "created_at": "2026-11-27T16:00:00Z",
+                    }
+                }
+            ]
+        }
+    )
+
+    upload: UploadOut
+
+
+class UploadForm(BaseModel):
+    """The fields beside the file."""
+
+    name: Annotated[str, Field(max_length=63, description="the registered name")]
+    task: Annotated[str, Field(max_length=32, description="refuse the file unless it answers this task")] = ""
+    description: Annotated[str, Field(max_length=400)] = ""
+    access_level: AccessLevel = "authenticated"
+    card: Annotated[str, Field(max_length=4_000_000, description="the model's card as JSON")] = ""
+
+    @classmethod
+    def wanted(cls, fields: dict[str, str]) -> Wanted:
+        """What the fields say. Raises RequestValidationError, InvalidCard."""
+        try:
+            form = cls.model_validate(fields)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_input=False, include_context=False)
+            raise RequestValidationError([each | {"loc": ("body", *each["loc"])} for each in found]) from error
+        card = ModelCard.parse(form.card) if form.card else None
+        return Wanted(form.name, card, form.task, form.description, form.access_level)
+
+
+_FILE = {
+    "type": "string",
+    "contentMediaType": "application/octet-stream",
+    "description": "ONNX, PyTorch, TorchScript, Keras, SavedModel (zip), frozen .pb, or a pair of ONNX files (zip)",
+}
+_FORM = UploadForm.model_json_schema()
+_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": _FORM
+            | {"properties": {"file": _FILE} | _FORM["properties"], "required": ["file", *_FORM["required"]]}
+        }
+    },
+}
+
+
+@router.post("/upload", status_code=202, response_model=UploadAnswer, openapi_extra={"requestBody": _BODY})
+async def upload_model(request: Request, rooms: Rooms, caller: Caller) -> JSONResponse:
+    """Send a model. It is looked at, converted, tried and registered after this answer; follow it at `Location`."""
+    arriving = await run_in_threadpool(rooms.uploads.open, caller)
+    fields: dict[str, str] = {}
+    try:
+        fields = await read_form(request, lambda piece: run_in_threadpool(arriving.write, piece))
+        wanted = UploadForm.wanted(fields)
+    except BaseException as error:
+        with CancelScope(shield=True):  # also when the server stops: nothing stays half-written
+            await run_in_threadpool(rooms.uploads.cut, caller, arriving, fields.get("name", "")[:63])
+        if isinstance(error, ClientDisconnect):
+            raise InvalidInput("the sender went away before the file was whole") from error
+        raise
+    return accepted(request, await run_in_threadpool(rooms.uploads.begin, caller, arriving, wanted))
+
+
+@router.get("/uploads/{upload_id}", response_model=UploadAnswer)
+def get_upload(upload_id: Annotated[str, Path(max_length=64)], rooms: Rooms, caller: Caller) -> Any:
+    """How far an upload of one's own is."""
+    return {"upload": rooms.uploads.get(caller, upload_id).to_dict()}
+
+
+def accepted(request: Request, upload: Upload) -> JSONResponse:
+    """The answer to who has sent or asked for a model: the upload as it begins, and where to follow it."""
+    where = f"{request.scope.get('root_path', '')}/models/uploads/{upload.id}"
+    return JSONResponse({"upload": upload.to_dict()}, 202, {"location": where})

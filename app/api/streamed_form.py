@@ -1,0 +1,98 @@
+"""A multipart form with one file, read as it arrives: the file goes on piece by piece and is nowhere kept."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from registry.errors import InvalidInput, UploadTooLarge
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+_MOST_FIELDS, _FIELD_BYTES = 16, 4 << 20
+_FILE = "file"
+
+Take = Callable[[bytes], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Form:
+    """What of the form has arrived: whole fields by name, and the pieces of the file not handed on yet."""
+
+    fields: dict[str, bytearray] = field(default_factory=dict)
+    pieces: list[bytes] = field(default_factory=list)
+    has_file: bool = False
+    whole: bool = False
+    _header: bytearray = field(default_factory=bytearray)
+    _value: bytearray = field(default_factory=bytearray)
+    _name: str = ""
+
+    def callbacks(self) -> "MultipartCallbacks":
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+            "on_header_end": self._header_end,
+            "on_headers_finished": self._headers_finished,
+            "on_part_data": self._data,
+            "on_end": self._end,
+        }
+
+    def _begin(self) -> None:
+        self._name = ""
+
+    def _header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            _, options = parse_options_header(bytes(self._value))
+            self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        self._header, self._value = bytearray(), bytearray()
+
+    def _headers_finished(self) -> None:
+        if self._name == _FILE and self.has_file:
+            raise InvalidInput("the form holds two files; send one", details={"field": _FILE})
+        self.has_file = self.has_file or self._name == _FILE
+        if self._name != _FILE:
+            self.fields[self._name] = bytearray()
+            if len(self.fields) > _MOST_FIELDS:
+                raise InvalidInput(f"the form has more than {_MOST_FIELDS} fields")
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._name == _FILE:
+            self.pieces.append(data[start:end])
+            return
+        self.fields[self._name] += data[start:end]
+        if sum(map(len, self.fields.values())) > _FIELD_BYTES:
+            raise UploadTooLarge(f"the form's fields have more than {_FIELD_BYTES >> 20} MiB")
+
+    def _end(self) -> None:
+        self.whole = True
+
+
+async def read_form(request: Request, take: Take) -> dict[str, str]:
+    """The fields of the form; its part `file` goes to `take` while it arrives. Its file name plays no part.
+
+    Raises InvalidInput (no such form, cut short, no file, or two of them), UploadTooLarge, what `take` raises, and
+    starlette's ClientDisconnect.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind != b"multipart/form-data" or not options.get(b"boundary"):
+        raise InvalidInput("a model is sent as multipart/form-data with a file", details={"field": _FILE})
+    form = _Form()
+    try:
+        parser = MultipartParser(options[b"boundary"], form.callbacks())
+        async for chunk in request.stream():
+            parser.write(chunk)
+            if form.pieces:
+                await take(b"".join(form.pieces))
+                form.pieces.clear()
+    except FormParserError as error:
+        raise InvalidInput("the body of the request cannot be read as a form") from error
+    if not form.whole:
+        raise InvalidInput("the form was cut short: its end is missing", hint="Send it again.")
+    if not form.has_file:
+        raise InvalidInput("the form holds no file", details={"field": _FILE})
+    return {name: bytes(value).decode("utf-8", "replace") for name, value in form.fields.items()}

@@ -1,0 +1,220 @@
+"""What a camera shows now, in the browser: WebRTC, else its stream, or a still that is fetched again and again."""
+
+from typing import Any
+
+import streamlit as st
+
+_HTML = """
+<div class="frame" role="img" tabindex="0">
+  <video muted autoplay playsinline disablepictureinpicture></video><img alt=""><p class="note" role="status"></p>
+  <button type="button" class="full" aria-label="Full screen" title="Full screen (double-click)">
+    <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/></svg>
+  </button>
+</div>
+"""
+_STYLE = """
+.frame {
+  position: relative; aspect-ratio: 16 / 9; border-radius: .5rem; overflow: hidden; background: #0b1020;
+  display: grid; place-items: center; outline-offset: 2px;
+}
+.frame:fullscreen { border-radius: 0; aspect-ratio: auto; }
+img, video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; opacity: 0; }
+.shown { opacity: 1; }
+.note {
+  position: relative; margin: 0; padding: .35rem .8rem; max-width: 88%; text-align: center; border-radius: .4rem;
+  font: 400 .86rem var(--st-font); color: #dfe5f7; background: rgb(11 16 32 / .72);
+}
+.note:empty { display: none; }
+.full {
+  position: absolute; right: .4rem; bottom: .4rem; width: 2rem; height: 2rem; border: 0; border-radius: .4rem;
+  display: grid; place-items: center; background: rgb(11 16 32 / .6); cursor: pointer; opacity: 0;
+}
+.full svg { width: 1.1rem; fill: none; stroke: #fff; stroke-width: 2.2; }
+.frame:is(:hover, :focus-within) .full, .full:focus-visible { opacity: 1; }
+@media (hover: none) { .full { opacity: .85; } }
+"""
+# A browser holds six connections to a server open: a stream takes one of them for as long as it is shown. So it is
+# shown only in a visible part of a visible tab, and given up on leaving. Streamlit calls the function again on every
+# run of the page: what runs is kept on the element.
+_SCRIPT = """
+const PATIENCE_MS = 8000;   // a stream without its first picture is given up for stills
+const AGAIN_MS = 2000;
+const CALL_MS = 3000;       // without a picture by WebRTC for so long it is MJPEG, until the other one comes after all
+
+class Player {
+  constructor(frame) {
+    this.frame = frame;
+    this.image = frame.querySelector("img");
+    this.video = frame.querySelector("video");
+    this.note = frame.querySelector(".note");
+    this.inView = false;
+    this.turn = 0;          // one number for each way of showing: answers of an older one do not count
+    this.failures = 0;
+    this.canCall = "RTCPeerConnection" in window;
+    this.hangUp = () => {};
+    this.watching = new IntersectionObserver(([entry]) => { this.inView = entry.isIntersecting; this.update(); });
+    this.watching.observe(frame);
+    this.onVisibility = () => this.update();
+    document.addEventListener("visibilitychange", this.onVisibility);
+    frame.querySelector(".full").onclick = () => this.full();
+    frame.ondblclick = () => this.full();
+  }
+  full() { document.fullscreenElement ? document.exitFullscreen() : this.frame.requestFullscreen(); }
+  set(data) {
+    const told = ["offer", "stream", "still", "on", "every_ms"];
+    const changed = !this.data || told.some((key) => this.data[key] !== data[key]);
+    this.data = data;
+    this.frame.setAttribute("aria-label", data.label);
+    if (changed) { this.stop(); this.failures = 0; }
+    this.update();
+    if (!data.on) this.say(data.note);
+  }
+  update() {
+    const wanted = this.data?.on && this.inView && !document.hidden;
+    if (wanted && !this.showing) this.start();
+    if (!wanted && this.showing) this.stop();
+  }
+  start() {
+    this.showing = true;
+    const turn = ++this.turn;
+    if (this.data.offer && this.canCall) this.call(turn);
+    else if (this.data.stream && this.failures < 2) this.stream(turn); else this.still(turn);
+  }
+  stop() {
+    this.showing = false;
+    this.turn += 1;
+    clearTimeout(this.timer);
+    this.hangUp();
+    this.noImage();
+  }
+  noImage() {
+    this.image.onload = this.image.onerror = null;
+    this.image.removeAttribute("src");   // ends the request
+    this.image.classList.remove("shown");
+  }
+  // The server learns our addresses from our own packets, so none are gathered first. The connection lives as long
+  // as the request that answers the offer, and the request as long as the connection.
+  call(turn) {
+    this.say("Connecting…");
+    const peer = new RTCPeerConnection({ iceServers: [] });
+    const request = new AbortController();
+    let seen = false, fellBack = false;
+    this.hangUp = () => {
+      this.hangUp = () => {};
+      request.abort();
+      peer.close();
+      this.video.srcObject = null;
+      this.video.classList.remove("shown");
+    };
+    const fallBack = () => {
+      if (turn !== this.turn || fellBack) return;
+      fellBack = true;
+      this.stream(turn);
+    };
+    const over = () => {
+      if (turn !== this.turn) return;
+      if (!seen) {
+        this.canCall = false;     // for as long as the page is open
+        clearTimeout(fellBack ? 0 : this.timer);
+        this.hangUp();
+        fallBack();
+        return;
+      }
+      this.stop();                // what has worked may be tried again
+      this.say("No picture at the moment");
+      this.timer = setTimeout(() => this.update(), AGAIN_MS);
+    };
+    this.timer = setTimeout(fallBack, CALL_MS);
+    peer.onconnectionstatechange = () => { if (["failed", "disconnected"].includes(peer.connectionState)) over(); };
+    peer.ontrack = ({ track, receiver }) => {
+      if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
+      this.video.srcObject = new MediaStream([track]);
+      this.video.onloadeddata = () => {
+        if (turn !== this.turn) return;
+        seen = true;
+        clearTimeout(this.timer);
+        this.noImage();
+        this.video.classList.add("shown");
+        this.picture(turn);
+      };
+    };
+    this.talk(peer, request.signal).then(over, over);
+  }
+  async talk(peer, signal) {
+    peer.addTransceiver("video", { direction: "recvonly" });
+    await peer.setLocalDescription();
+    const headers = { "content-type": "application/sdp" };
+    const body = peer.localDescription.sdp;
+    const answer = await fetch(this.data.offer, { method: "POST", headers, body, signal });
+    if (!answer.ok) return;
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let told = "", known = false; ;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      if (known) continue;
+      told += value;
+      known = told.includes("\\n");
+      if (known) await peer.setRemoteDescription(JSON.parse(told.split("\\n")[0]));
+    }
+  }
+  stream(turn) {
+    this.say("Connecting…");
+    const again = () => {
+      if (turn !== this.turn) return;
+      this.failures += 1;
+      this.stop();
+      this.say("No picture at the moment");
+      this.timer = setTimeout(() => this.update(), AGAIN_MS);
+    };
+    this.timer = setTimeout(again, PATIENCE_MS);
+    this.image.onload = () => { clearTimeout(this.timer); this.image.classList.add("shown"); this.picture(turn); };
+    this.image.onerror = again;
+    this.image.src = this.data.stream;
+  }
+  still(turn) {
+    const next = new Image();
+    const again = () => this.still(turn);
+    const later = () => { if (turn === this.turn) this.timer = setTimeout(again, this.data.every_ms); };
+    next.onload = () => {
+      if (turn !== this.turn) return;
+      this.image.src = next.src;
+      this.image.classList.add("shown");
+      this.picture(turn);
+      later();
+    };
+    next.onerror = () => { if (turn === this.turn) { this.say("No picture at the moment"); later(); } };
+    next.src = `${this.data.still}${this.data.still.includes("?") ? "&" : "?"}at=${Date.now()}`;
+  }
+  picture(turn) {
+    if (turn !== this.turn) return;
+    this.failures = 0;
+    this.say("");
+  }
+  say(text) { if (this.note.textContent !== text) this.note.textContent = text; }
+  end() {
+    this.stop();
+    this.watching.disconnect();
+    document.removeEventListener("visibilitychange", this.onVisibility);
+  }
+}
+
+export default function (component) {
+  const frame = component.parentElement.querySelector(".frame");
+  frame.player ??= new Player(frame);
+  frame.player.set(component.data);
+  return () => frame.player?.end();
+}
+"""
+
+
+def live_picture(
+    key: str, label: str, *, offer: str = "", stream: str, still: str, note: str = "", every_ms: int = 1_000
+) -> None:
+    """Show a camera's pictures while they can be seen: by WebRTC where an `offer` is answered and its packets get
+    through, else as `stream`, else `still` every so often; what is empty is not tried.
+
+    With a `note` there is nothing to show but its words. `label` is what a screen reader says.
+    """
+    data: dict[str, Any] = {"label": label, "offer": offer, "stream": stream, "still": still, "every_ms": every_ms}
+    component = st.components.v2.component("nexusai.live_picture", html=_HTML, css=_STYLE, js=_SCRIPT)
+    component(key=key, data=data | {"on": not note, "note": note})

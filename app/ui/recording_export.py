@@ -1,0 +1,37 @@
+"""Taking a stretch of recordings along as one file."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from app.ui.frame import card
+from app.ui.local_time import local, zone
+from app.ui.session import platform
+
+
+def draw(camera_id: str, day: date, begins: datetime) -> None:
+    """Two times of the day, and the link that gives the film between them."""
+    most = platform().live.current().recording_export_minutes
+    here = local(begins)
+    with card("recording_export"):
+        st.markdown(
+            f"**Export**  \n:gray[One MP4, as the camera sent it; up to {most} minutes. What was not recorded is left "
+            "out.]"
+        )
+        left, right = st.columns(2)
+        after = min(here + timedelta(minutes=5), datetime.combine(day, time(23, 59), zone()))
+        key = f"recordings.export.{camera_id}.{here:%H%M}"
+        first = left.time_input("From", here.time().replace(second=0, microsecond=0), step=60, key=f"{key}.from")
+        last = right.time_input("Until", after.time().replace(second=0, microsecond=0), step=60, key=f"{key}.until")
+        begin, end = (datetime.combine(day, each, zone()) for each in (first, last))
+        if not begin < end <= begin + timedelta(minutes=most):
+            st.caption(f":orange[The end lies after the beginning, by {most} minutes at most.]")
+            return
+        asked = urlencode({"from": _utc(begin), "to": _utc(end)})
+        address = f"/api/v1/cameras/{camera_id}/recording?{asked}"
+        st.link_button("Download", address, icon=":material/download:", width="stretch")
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

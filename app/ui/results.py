@@ -1,0 +1,66 @@
+"""What came of a run: one picture at a time, its answer for the thresholds that the sliders say."""
+
+import streamlit as st
+
+from app.ui import comparing, downloads, result
+from app.ui.frame import card
+from app.ui.inference_run import Looked, Run
+from app.ui.pager import page_number, pager
+from app.ui.states import error_box, picture_error
+from app.ui.text import many, plain
+from app.ui.thresholds import sliders
+from registry.errors import RegistryError
+
+_PICTURE = "inference.picture"
+_REASONS_SHOWN = 5
+
+
+@st.fragment  # a slider draws this part again, and nothing else
+def draw(run: Run) -> None:
+    """The whole section."""
+    _failures(run)
+    if not run.looked:
+        return
+    number = min(page_number(_PICTURE), len(run.looked))
+    try:
+        _one(run, run.looked[number - 1])
+    except RegistryError as error:
+        error_box(error)
+
+
+def _failures(run: Run) -> None:
+    """Each picture that could not be read, by its name and with the reason."""
+    for outcome in run.failed[:_REASONS_SHOWN]:
+        if outcome.error is not None:
+            picture_error(outcome.picture.name, outcome.error)
+    if len(run.failed) > _REASONS_SHOWN:
+        st.markdown(f":gray[and {many(len(run.failed) - _REASONS_SHOWN, 'more picture')} that could not be read]")
+
+
+def _one(run: Run, looked: Looked) -> None:
+    figures = st.container()  # filled once the sliders are known
+    left, right = st.columns([0.6, 0.4], gap="medium")
+    with right:
+        wanted = sliders(looked.first)
+    asked = (wanted.confidence, wanted.iou, wanted.max_detections)
+    answer = looked.first.answer(*asked)
+    second = looked.second.answer(*asked) if looked.second else None
+    body = answer.to_dict()
+    with figures:
+        result.summary(answer, body)
+    with left, card("result_picture"):
+        if len(run.looked) > 1:
+            st.markdown(f"**{plain(looked.picture.name, longest=80)}**")
+        if second is None:
+            st.image(answer.plot(), width="stretch", output_format="JPEG")
+        else:
+            comparing.draw(answer, second)
+        if len(run.looked) > 1:
+            pager(_PICTURE, len(run.looked), 1, "picture")
+        downloads.draw(run, looked.picture.name, answer, body, wanted)
+    with right:
+        if second is None:
+            result.rows(body)
+        else:
+            comparing.rows(answer, second)
+        result.timing(answer)

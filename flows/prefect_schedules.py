@@ -1,0 +1,71 @@
+"""Our schedules in Prefect, so that they are seen there: the rows are the truth, these are made after them."""
+
+import re
+import time
+from typing import Any
+
+import structlog
+
+from flows.prefect_api import PrefectApi
+from registry.errors import PrefectUnavailable
+from registry.records import Database, Schedule
+from registry.records import schedules as records
+
+DEPLOYMENT = "schedules"
+_TRUSTED_S = 180.0  # somebody may have changed them in Prefect, or it may have lost them
+_log = structlog.get_logger(__name__)
+_NO_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+class PrefectSchedules:
+    """The mirror; `bring_up_to_date` asks Prefect where a row has changed, after it was away, and every few minutes."""
+
+    def __init__(self, database: Database, prefect: PrefectApi) -> None:
+        self._database, self._prefect = database, prefect
+        self._shown: list[tuple[str, int, bool]] | None = None
+        self._shown_at = 0.0
+
+    def bring_up_to_date(self) -> None:
+        """Make Prefect's schedules like the rows. Raises PrefectUnavailable, DatabaseUnavailable."""
+        with self._database.read() as session:
+            rows = list(records.every(session))
+        wanted = [(row.id, row.revision, row.active) for row in rows]
+        if wanted == self._shown and time.monotonic() - self._shown_at < _TRUSTED_S:
+            return
+        self._shown = None  # until all of it is done
+        deployment = self._prefect.deployment(DEPLOYMENT)
+        shown = {each["slug"]: each for each in self._prefect.schedules(deployment)}
+        ours = {_slug(row): row for row in rows if row.active}
+        for slug, each in shown.items():
+            if slug not in ours or not _same(each, ours[slug]):
+                self._prefect.remove_schedule(deployment, each["id"])
+        for slug, row in ours.items():
+            if slug not in shown or not _same(shown[slug], row):
+                self._add(deployment, slug, row)
+        self._shown, self._shown_at = wanted, time.monotonic()
+
+    def _add(self, deployment: str, slug: str, row: Schedule) -> None:
+        try:
+            self._prefect.add_schedule(deployment, _body(slug, row))
+        except PrefectUnavailable as error:  # one that Prefect reads otherwise must not hide the others
+            _log.warning("schedule_not_shown", schedule=row.id, reason=error.message)
+
+
+def _body(slug: str, row: Schedule) -> dict[str, Any]:
+    when = {"cron": row.cron, "timezone": row.time_zone, "day_or": True}
+    return {"active": True, "schedule": when, "parameters": {"schedule_id": row.id}, "slug": slug}
+
+
+def _slug(row: Schedule) -> str:
+    words = _NO_SLUG.sub("-", row.name.lower()).strip("-")[:40].strip("-")
+    return f"{words}-{row.id[:4]}{row.id[-4:]}".lstrip("-")
+
+
+def _same(shown: dict[str, Any], row: Schedule) -> bool:
+    when = shown["schedule"]
+    return bool(
+        shown["active"]
+        and when.get("cron") == row.cron
+        and when.get("timezone") == row.time_zone
+        and shown.get("parameters") == {"schedule_id": row.id}
+    )

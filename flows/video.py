@@ -1,0 +1,24 @@
+"""Video analysis as a flow."""
+
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow
+from prefect.client.schemas import State
+
+from flows.job import run_job
+
+if TYPE_CHECKING:
+    from registry.jobs.rooms import JobRooms
+    from registry.jobs.running import JobRun, Result
+
+
+@flow(name="video", retries=0)
+def video(job_id: str, ticket: int) -> State[Any]:
+    """Analyse the video of a job."""
+    return run_job(job_id, ticket, _work)
+
+
+def _work(run: "JobRun", rooms: "JobRooms") -> "Result":
+    from registry.jobs.video.analysis import analyse_video
+
+    return analyse_video(run, rooms)

@@ -1,0 +1,1 @@
+"""Cameras as people configure them: settings, credentials, permissions, events; between the records and the streams."""

@@ -1,0 +1,131 @@
+"""What a file is, by its content; its name says nothing."""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+
+from registry.conversion.onnx_pair import members_of
+from registry.errors import InvalidModel
+
+_TENSORRT_HINT = (
+    "Upload the ONNX file it was built from: the engine is built on the machine that serves it, by ONNX Runtime's "
+    "TensorRT provider. An engine runs only on the kind of GPU and the TensorRT release that made it, and it is code."
+)
+_EXPORT_HINT = "Export the network to ONNX, or save it as TorchScript (torch.jit.trace(...).save), and upload that."
+_HEAD = 64
+_TEXT_PICKLE = re.compile(rb"c[\w.]+\n\w+\n|\((?:dp|lp|i[\w.]+\n|c[\w.]+\n|[SVd])")
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+class FileKind(StrEnum):
+    """Every kind of file that has a way in."""
+
+    ONNX = "ONNX"
+    TORCH = "PyTorch checkpoint"
+    TORCHSCRIPT = "TorchScript"
+    KERAS = "Keras archive"
+    HDF5 = "Keras HDF5"
+    SAVED_MODEL = "SavedModel"
+    FROZEN_GRAPH = "frozen TensorFlow graph"
+    ONNX_PAIR = "ONNX files that belong together"
+
+
+def kind_of(path: Path, names: Iterable[str] | None) -> FileKind:
+    """The kind of a file. `names` are the members of a zip archive, None for another file.
+
+    Raises InvalidModel, with the way that leads in, for what has none.
+    """
+    if names is not None:
+        return _kind_of_archive(list(names))
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if not head:
+        raise InvalidModel("the file has 0 bytes")
+    _refuse_known(head)
+    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+        return FileKind.HDF5
+    return _kind_of_protobuf(path)
+
+
+def _kind_of_archive(names: list[str]) -> FileKind:
+    leaves = {name.partition("/")[2] for name in names}  # torch puts everything into one folder
+    if "data.pkl" in leaves:
+        return FileKind.TORCHSCRIPT if "constants.pkl" in leaves else FileKind.TORCH
+    if {"config.json", "model.weights.h5"} <= set(names):
+        return FileKind.KERAS
+    if "saved_model.pb" in {*names, *leaves}:
+        return FileKind.SAVED_MODEL
+    if members_of(names):
+        return FileKind.ONNX_PAIR
+    if any(name.endswith(".onnx") for name in names):
+        raise InvalidModel(
+            "a zip archive with an ONNX file in it",
+            hint="Upload the ONNX file itself; only encoder.onnx with decoder.onnx, and det.onnx with rec.onnx, "
+            "come together in a zip archive.",
+        )
+    shown = ", ".join(sorted(names)[:4]) or "nothing"
+    raise InvalidModel(f"a zip archive that is no model: it holds {shown[:200]}")
+
+
+def _refuse_known(head: bytes) -> None:
+    if head[:4] in (b"ftrt", b"ptrt") or (head[4:5] == b"{" and head[2:4] == b"\0\0"):
+        raise InvalidModel("a TensorRT engine", hint=_TENSORRT_HINT)
+    if head[:1] == b"\x80" and 2 <= head[1] <= 5:
+        raise InvalidModel("a bare pickle, which is a program and is never opened here", hint=_EXPORT_HINT)
+    if _TEXT_PICKLE.match(head):
+        raise InvalidModel("a pickle of protocol 0, which is a program and is never opened here", hint=_EXPORT_HINT)
+    if head[8:9] == b"{" and head[5:8] == b"\0\0\0":
+        raise InvalidModel("safetensors, which holds weights without their network", hint=_EXPORT_HINT)
+    for magic, what in ((b"\x1f\x8b", "a gzip file"), (b"7z\xbc\xaf", "a 7z archive"), (b"Rar!", "a RAR archive")):
+        if head.startswith(magic):
+            raise InvalidModel(f"{what}, which is not unpacked here", hint="Upload the model file itself.")
+    if head[4:8] == b"ORTM":
+        raise InvalidModel("ONNX Runtime's own .ort format, not ONNX")
+
+
+def _kind_of_protobuf(path: Path) -> FileKind:
+    """ONNX and TensorFlow both write protobuf messages without a magic number; their top fields differ."""
+    fields = _top_fields(path.read_bytes())
+    if (1, _VARINT) in fields and (7, _BYTES) in fields:  # ModelProto: ir_version, graph
+        return FileKind.ONNX
+    if (1, _VARINT) in fields and (2, _BYTES) in fields:  # SavedModel: schema version, meta graphs
+        raise InvalidModel(
+            "a saved_model.pb without its folder", hint="Zip the whole SavedModel folder, variables included."
+        )
+    if (1, _BYTES) in fields and fields <= {(1, _BYTES), (2, _BYTES), (3, _VARINT), (4, _BYTES), (5, _BYTES)}:
+        return FileKind.FROZEN_GRAPH  # GraphDef: nodes, library, versions
+    raise InvalidModel("no format that has a way in: ONNX, PyTorch, TorchScript, Keras and TensorFlow are known")
+
+
+def _top_fields(data: bytes) -> set[tuple[int, int]]:
+    """(field, wire type) of a protobuf message's top level; empty for bytes that are none."""
+    found: set[tuple[int, int]] = set()
+    place = 0
+    while place < len(data):
+        tag, place = _varint(data, place)
+        field, wire = tag >> 3, tag & 7
+        found.add((field, wire))
+        if wire == _VARINT:
+            _, place = _varint(data, place)
+        elif wire == _BYTES:
+            length, place = _varint(data, place)
+            place += length
+        elif wire in (_FIXED64, _FIXED32):
+            place += 8 if wire == _FIXED64 else 4
+        else:
+            return set()
+        if place > len(data) or not 0 < field < 1_000:
+            return set()
+    return found
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    value = 0
+    for index in range(10):
+        if place + index >= len(data):
+            break
+        value |= (data[place + index] & 0x7F) << 7 * index
+        if not data[place + index] & 0x80:
+            return value, place + index + 1
+    return value, len(data) + 1

@@ -1,0 +1,115 @@
+"""What a pickle would call, read from its opcodes without running one: an alarm, not a gate.
+
+The gate is the loader that builds nothing but known layers, inside a child that can reach nothing.
+"""
+
+import pickletools
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from registry.errors import InvalidModel
+
+_OPCODES_MOST = 20_000_000
+_SHOWN = 200
+_REMEMBERING = frozenset({"MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"})
+_COMPUTED = "a name put together while loading"
+# A checkpoint needs these names of the standard library; all others of it can start, import, evaluate or reach.
+_PLAIN = "getattr set frozenset dict list tuple int float bool str bytes bytearray complex slice range object"
+_GENUINE = frozenset(
+    [f"{module}.{name}" for module in ("builtins", "__builtin__") for name in _PLAIN.split()]
+    + [f"collections.{name}" for name in ("OrderedDict", "defaultdict", "Counter", "deque", "namedtuple")]
+    + [f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in ("PosixPath", "WindowsPath", "Path")]
+    + [f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")]
+    + ["_codecs.encode", "argparse.Namespace", "copyreg._reconstructor", "copy_reg._reconstructor"]
+    + ["enum.Enum", "types.SimpleNamespace"]
+    + [f"torch.jit._pickle.{name}" for name in ("build_intlist", "build_tensorlist", "build_doublelist")]
+    + [f"torch.jit._pickle.{name}" for name in ("build_boollist", "build_tensor_from_id", "restore_type_tag")]
+    + ["torch.serialization._get_layout"]
+)
+_MODULES = sys.stdlib_module_names | frozenset(
+    ["__builtin__", "cloudpickle", "dill", "httpx", "joblib", "onnxruntime", "pip", "requests", "setuptools", "urllib3"]
+)
+_PREFIXES = (
+    "numpy.distutils",
+    "numpy.f2py",
+    "numpy.testing",
+    "torch._dynamo",
+    "torch._inductor",
+    "torch.distributed",
+    "torch.fx",
+    "torch.hub",
+    "torch.jit",
+    "torch.package",
+    "torch.serialization",
+    "torch.utils",
+    "ultralytics.utils.checks",
+    "ultralytics.utils.downloads",
+    "ultralytics.hub",
+    "ultralytics.data",
+    "ultralytics.engine",
+)
+_EVALUATING = frozenset({"eval", "exec", "execfile", "__import__", "__reduce__", "__globals__", "__subclasses__"})
+_NAMES = frozenset({"torch.load", "numpy.load", "numpy.fromfile", "numpy.loadtxt", "numpy.genfromtxt", "numpy.memmap"})
+
+
+@dataclass(frozen=True, slots=True)
+class PickleReport:
+    """The names a pickle asks for, and those of them that no model needs."""
+
+    names: tuple[str, ...]
+    alarming: tuple[str, ...]
+
+
+def scan_pickle(data: bytes) -> PickleReport:
+    """Walk the opcodes. Raises InvalidModel for bytes that are no pickle, or one without end."""
+    names = sorted(set(_globals(data)))
+    alarming = tuple(name for name in names if _alarming(name))
+    return PickleReport(tuple(names[:_SHOWN]), alarming[:_SHOWN])
+
+
+def _globals(data: bytes) -> Iterator[str]:
+    strings: list[str] = []  # what was pushed last: a name's module and attribute
+    remembered: dict[int, str] = {}
+    pushed = ""  # the string on top, where the last step left one there
+    try:
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+            if count > _OPCODES_MOST:
+                raise InvalidModel(f"the pickle has more than {_OPCODES_MOST} opcodes")
+            if opcode.name in _REMEMBERING:
+                remembered[len(remembered) if argument is None else int(argument)] = pushed
+                continue
+            if opcode.name in ("GLOBAL", "INST"):
+                yield str(argument).replace(" ", ".", 1)
+            elif opcode.name == "STACK_GLOBAL":
+                yield ".".join(strings) if len(strings) == 2 else _COMPUTED
+            pushed = _string(opcode.name, argument, remembered)
+            strings = [*strings, pushed][-2:] if pushed else strings
+    except (ValueError, IndexError, KeyError, UnicodeDecodeError, AttributeError) as error:
+        raise InvalidModel(f"the pickle inside is damaged: {str(error)[:120]}") from error
+
+
+def _string(opcode: str, argument: object, remembered: Mapping[int, str]) -> str:
+    """The text that an opcode pushes; empty where it pushes something else."""
+    if opcode in ("BINGET", "LONG_BINGET", "GET"):
+        return remembered.get(int(str(argument)), "")
+    return str(argument) if "UNICODE" in opcode or "STRING" in opcode else ""
+
+
+def _alarming(name: str) -> bool:
+    if name in _GENUINE:
+        return False
+    top, *parts = name.split(".")
+    below = any(name == prefix or name.startswith(prefix + ".") for prefix in _PREFIXES)
+    aliased = any(part in sys.stdlib_module_names or part in _EVALUATING for part in parts)
+    return top in _MODULES or aliased or below or name in _NAMES or not parts
+
+
+def refuse_alarming(reports: Iterable[PickleReport]) -> None:
+    """Raises InvalidModel naming what no model needs."""
+    names = sorted({name for report in reports for name in report.alarming})
+    if names:
+        raise InvalidModel(
+            f"the checkpoint would call {', '.join(names[:5])[:300]} when it is loaded: no model needs that",
+            hint="Do not load this file anywhere. Get the model from a source you trust.",
+        )

@@ -1,0 +1,1 @@
+"""Jobs: background work with an owner, progress and results, whatever runs it."""

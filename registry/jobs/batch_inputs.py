@@ -1,0 +1,216 @@
+"""The images of a batch: uploaded ones, those in uploaded zip archives, those in a folder on the server.
+
+What a batch consists of is listed once, when it is submitted. Nothing is unpacked: a member of an archive is read
+when its turn comes.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from registry.conversion.census import ArchiveLimits, take_census
+from registry.errors import (
+    InvalidArchive,
+    InvalidImage,
+    InvalidInput,
+    NotFound,
+    StorageUnavailable,
+    UploadTooLarge,
+)
+from registry.jobs.files import JobFiles
+
+IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+MOST_IMAGES = 1_000_000
+_ARCHIVE = ArchiveLimits(members=200_000, total_bytes=64 << 30)
+_MANIFEST = "manifest.json"
+_LONGEST_NAME = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as somebody sends it: what they call it, and its bytes."""
+
+    name: str
+    chunks: Iterable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The images of a batch, `[name, file, member]` each, and a digest of all that decides what they are."""
+
+    entries: list[list[str]]
+    digest: str
+
+
+def take_uploads(files: JobFiles, uploads: Iterable[Upload]) -> Listing:
+    """Store what is sent and list the images; an archive counts as the images in it.
+
+    Raises InvalidArchive, UploadTooLarge (by the chunks), StorageUnavailable, InvalidInput where there is no image.
+    """
+    entries: list[list[str]] = []
+    digest = hashlib.sha256()
+    for number, upload in enumerate(uploads):
+        stored, one, name = f"{number:06d}", hashlib.sha256(), _shown(upload.name, number)
+        files.put("input", stored, _hashed(upload.chunks, one))
+        digest.update(json.dumps([name, one.hexdigest()]).encode())
+        with files.open("input", stored) as file:
+            members = _members(file, name)
+        if members is None:
+            entries.append([name, stored, ""])
+        else:
+            entries += [[f"{name}/{member}", stored, member] for member in members]
+        if len(entries) > MOST_IMAGES:
+            raise InvalidInput(f"what was sent holds more than {MOST_IMAGES:,} images", hint="Send it in parts.")
+    return _listing(entries, digest.hexdigest(), "what was sent")
+
+
+def list_folder(folder: str, allowed: Sequence[str]) -> Listing:
+    """The images below a folder, links left out. Raises InvalidInput, NotFound."""
+    root = allowed_folder(folder, allowed)
+    entries, digest = [], hashlib.sha256()
+    for path in _images_below(root):
+        try:
+            about = path.stat(follow_symlinks=False)
+        except OSError as error:
+            raise NotFound(f"the folder changes while it is listed: {path.name[:200]!r} is gone") from error
+        name = path.relative_to(root).as_posix()
+        entries.append([name, name, ""])
+        digest.update(json.dumps([name, about.st_size, about.st_mtime_ns]).encode())
+        if len(entries) > MOST_IMAGES:
+            raise InvalidInput(f"the folder holds more than {MOST_IMAGES:,} images", hint="Take one of its folders.")
+    return _listing(entries, digest.hexdigest(), "the folder")
+
+
+def allowed_folder(folder: str, allowed: Sequence[str]) -> Path:
+    """The folder, where it lies in one that batches may read. Raises NotFound, the same for what is not there."""
+    refused = NotFound(
+        f"{folder[:200]!r} is no folder that batches may read",
+        hint="An administrator names such folders in NEXUSAI_BATCH_FOLDERS.",
+    )
+    if "\0" in folder or not Path(folder).is_absolute():
+        raise refused
+    try:
+        real = Path(folder).resolve()
+        if not any(real.is_relative_to(Path(each).expanduser().resolve()) for each in allowed):
+            raise refused
+        found = real.is_dir()
+    except OSError as error:  # such as a name that is too long, or a folder that nobody may enter
+        raise NotFound(f"the folder {folder[:200]!r} cannot be read: {error.strerror}") from error
+    if not found:
+        raise NotFound(f"the folder {folder[:200]!r} does not exist")
+    return real
+
+
+def keep_listing(files: JobFiles, listing: Listing) -> None:
+    """Write the list down for the runs to come."""
+    files.put("input", _MANIFEST, json.dumps(listing.entries).encode())
+
+
+class BatchImages:
+    """The listed images of a batch, to be read in their order. Close it at the end."""
+
+    def __init__(self, files: JobFiles, folder: Path | None, most_mb: int) -> None:
+        self._files, self._folder, self._most_mb = files, folder, most_mb
+        self.entries: list[list[str]] = json.loads(files.get("input", _MANIFEST))
+        self._stack = ExitStack()
+        self._open_name = ""
+        self._open: zipfile.ZipFile | None = None
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def name(self, index: int) -> str:
+        """What an image is called."""
+        return self.entries[index][0]
+
+    def read(self, index: int) -> bytes:
+        """The encoded bytes of an image.
+
+        Raises InvalidImage, UploadTooLarge; StorageUnavailable when the folder they are all in is gone.
+        """
+        _, file, member = self.entries[index]
+        try:
+            if self._folder is not None:
+                return self._bounded(self._from_folder(self._folder, file))
+            if not member:
+                return self._bounded(self._files.open("input", file))
+            return self._bounded(self._archive(file).open(member))  # type: ignore[arg-type]
+        except (OSError, NotFound) as error:
+            if self._folder is not None and not self._folder.is_dir():
+                raise StorageUnavailable(f"the folder {self._folder} is not there any more") from error
+            raise InvalidImage("the file cannot be read any more", hint="Look whether it is still there.") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, NotImplementedError) as error:
+            raise InvalidImage(f"the archive is damaged here: {error}") from error
+
+    def close(self) -> None:
+        """Close the archives."""
+        self._stack.close()
+
+    def _from_folder(self, root: Path, name: str) -> BinaryIO:
+        path = root / name
+        if not path.parent.resolve().is_relative_to(root):
+            raise InvalidImage("the way to this file leads out of its folder by now")
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+
+    def _archive(self, file: str) -> zipfile.ZipFile:
+        if self._open is None or self._open_name != file:
+            self._stack.close()
+            opened = self._stack.enter_context(self._files.open("input", file))
+            self._open_name, self._open = file, self._stack.enter_context(zipfile.ZipFile(opened))
+        return self._open
+
+    def _bounded(self, file: BinaryIO) -> bytes:
+        with file:
+            data = file.read((self._most_mb << 20) + 1)
+        if len(data) > self._most_mb << 20:
+            raise UploadTooLarge(f"the image has more than {self._most_mb} MiB, which is the limit")
+        return data
+
+
+def _listing(entries: list[list[str]], digest: str, where: str) -> Listing:
+    if not entries:
+        endings = ", ".join(sorted(ending[1:] for ending in IMAGE_ENDINGS))
+        raise InvalidInput(f"there is no image in {where}", hint=f"Images are files that end in {endings}.")
+    return Listing(entries, digest)
+
+
+def _members(file: BinaryIO, name: str) -> list[str] | None:
+    """The images in an archive, None for what is none."""
+    try:
+        names = take_census(file, _ARCHIVE, InvalidArchive)
+    except InvalidArchive as error:
+        raise InvalidArchive(f"{name}: {error.message}") from error
+    return None if names is None else sorted(each for each in names if _is_image(PurePosixPath(each)))
+
+
+def _images_below(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):  # it does not follow links
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if _is_image(PurePosixPath(name)) and path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _is_image(path: PurePosixPath) -> bool:
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return path.suffix.lower() in IMAGE_ENDINGS and not hidden
+
+
+def _shown(name: str, number: int) -> str:
+    """A sent file's name without the way to it, printable."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(each for each in last if each.isprintable())[:_LONGEST_NAME] or f"image-{number + 1}"
+
+
+def _hashed(chunks: Iterable[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk

@@ -1,0 +1,50 @@
+"""The kinds of job: what each takes, and how many of each run at once.
+
+A new kind is an entry here, a library function that takes a `JobRun`, and a flow of that name in `flows/`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from registry.access.live import LiveSettings
+from registry.errors import InvalidInput
+from registry.jobs.batch_parameters import BatchParameters
+from registry.jobs.care_parameters import BackupParameters, CleanParameters
+from registry.jobs.train_parameters import TrainParameters
+from registry.jobs.tuning_parameters import OptimiseParameters, TuneParameters
+from registry.jobs.video.parameters import VideoParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of job. `most_losses` runs may be lost in a row, none of which finished anything; then it has failed.
+
+    A kind that must not run twice has `most_losses` 0. What is `beside` runs beside the total of jobs at once: the care
+    of a platform waits for nobody's long jobs.
+    """
+
+    name: str
+    title: str
+    parameters: type[BaseModel]
+    at_once: Callable[[LiveSettings], int]
+    most_losses: int = 3
+    beside: bool = False
+
+
+VIDEO = Kind("video", "Video analysis", VideoParameters, lambda live: live.video_jobs_at_once)
+BATCH = Kind("batch", "Batch inference", BatchParameters, lambda live: live.batch_jobs_at_once)
+OPTIMISE = Kind("optimise", "Optimisation", OptimiseParameters, lambda _live: 1)  # two would slow each other
+TUNE = Kind("tune", "Tuning", TuneParameters, lambda _live: 1)
+TRAIN = Kind("train", "Training", TrainParameters, lambda _live: 1)  # it takes every core there is
+CLEAN = Kind("clean", "Clean-up", CleanParameters, lambda _live: 1, beside=True)
+BACKUP = Kind("backup", "Backup", BackupParameters, lambda _live: 1, beside=True)
+KINDS = {kind.name: kind for kind in (BATCH, VIDEO, OPTIMISE, TUNE, TRAIN, CLEAN, BACKUP)}
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of that name. Raises InvalidInput."""
+    if name not in KINDS:
+        raise InvalidInput(f"there is no kind of job {name[:40]!r}; there are {', '.join(KINDS)}")
+    return KINDS[name]

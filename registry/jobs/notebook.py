@@ -1,0 +1,143 @@
+"""Jobs for notebooks: start a batch or a video, find a job, list them. Heavy imports wait until a call needs them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from registry.jobs.batches import Batches
+    from registry.jobs.handle import JobHandle
+    from registry.jobs.jobs import Jobs
+    from registry.jobs.video.videos import Videos
+    from registry.models.registry import ModelRegistry
+
+
+def submit_batch(
+    model: str,
+    images: list[str | Path] | None = None,
+    *,
+    folder: str = "",
+    confidence: float | None = None,
+    iou: float | None = None,
+    annotate: bool = False,
+) -> JobHandle:
+    """Run a model (named as `nx.load` takes it) on many images in the platform's runner.
+
+    `images` are paths of images and of zip archives, which are copied; `folder` is a folder that NEXUSAI_BATCH_FOLDERS
+    names, which is read in place. Raises InvalidInput, InvalidArchive, NotFound in its forms, TooManyRequests.
+    """
+    from registry.access.actor import local_actor
+    from registry.errors import InvalidInput
+    from registry.jobs.batch_inputs import Upload
+    from registry.jobs.batches import Asked
+    from registry.models.quarantine import chunks_of
+    from registry.models.reference import Reference
+    from registry.models.serving import Thresholds
+
+    if bool(images) == bool(folder):
+        raise InvalidInput("give either images or a folder")
+    batches = rooms()[1]
+    wanted = Reference.parse(model)
+    asked = Asked(wanted.name, wanted.version, wanted.alias, Thresholds(confidence, iou), annotate)
+    paths = [Path(each) for each in images or []]
+    for path in paths:
+        if not path.is_file():
+            raise InvalidInput(f"{path} is not a file")
+    if folder:
+        made = batches.start_folder(local_actor(), asked, folder)
+    else:
+        uploads = (Upload(path.name, chunks_of(path, 1 << 20)) for path in paths)
+        made = batches.start_uploads(local_actor(), asked, uploads)
+    return job(made.id)
+
+
+def submit_video(  # noqa: PLR0913 - what one may ask
+    model: str,
+    video: str | Path = "",
+    *,
+    path: str = "",
+    confidence: float | None = None,
+    iou: float | None = None,
+    every: int = 1,
+    fps: float | None = None,
+    track: bool = True,
+    annotate: bool = True,
+    zones: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    lines: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+) -> JobHandle:
+    """Analyse a video with a model (named as `nx.load` takes it) in the platform's runner.
+
+    `video` is a file, which is copied; `path` one below NEXUSAI_BATCH_FOLDERS, read in place. `zones` are corners and
+    `lines` two ends by name, from 0 to 1 from the top left. Raises InvalidInput, InvalidVideo, InvalidZone, NotFound
+    in its forms, TooManyRequests.
+    """
+    from registry.access.actor import local_actor
+    from registry.errors import InvalidInput
+    from registry.jobs.video.places import places_of
+    from registry.jobs.video.videos import Asked
+    from registry.models.quarantine import chunks_of
+    from registry.models.reference import Reference
+    from registry.models.serving import Thresholds
+
+    if bool(video) == bool(path):
+        raise InvalidInput("give either a video or the path of one on the server")
+    wanted = Reference.parse(model)
+    about = places_of(zones or {}, lines or {}, every=every, fps=fps, track=track, annotate=annotate)
+    asked = Asked(wanted.name, wanted.version, wanted.alias, Thresholds(confidence, iou), about)
+    if path:
+        return job(rooms()[2].start_path(local_actor(), asked, path).id)
+    file = Path(video)
+    if not file.is_file():
+        raise InvalidInput(f"{file} is not a file")
+    with file.open("rb") as opened:
+        made = rooms()[2].start_upload(local_actor(), asked, file.name, chunks_of(opened, 1 << 20))
+    return job(made.id)
+
+
+def job(job_id: str) -> JobHandle:
+    """A job by its id. Raises JobNotFound."""
+    from registry.access.actor import local_actor
+    from registry.jobs.handle import JobHandle
+
+    jobs = rooms()[0]
+    return JobHandle(jobs.get(local_actor(), job_id).id, local_actor(), jobs)
+
+
+def list_jobs(kind: str = "", state: str = "", newest: int = 100) -> pd.DataFrame:
+    """The newest jobs."""
+    import pandas as pd
+
+    from registry.access.actor import local_actor
+
+    jobs = rooms()[0]
+    runner = jobs.runner()
+    found, _ = jobs.page(local_actor(), kind=kind, state=state, size=newest)
+    columns = ["id", "kind", "state", "done", "total", "seconds_left", "owner", "created_at", "finished_at"]
+    return pd.DataFrame([jobs.to_dict(each, runner) for each in found], columns=columns)
+
+
+@cache
+def rooms() -> tuple[Jobs, Batches, Videos, ModelRegistry]:
+    """The rooms of this process, opened once."""
+    from registry.jobs.batches import Batches
+    from registry.jobs.jobs import Jobs
+    from registry.jobs.video.videos import Videos
+    from registry.libraries import prepare_libraries
+    from registry.models.registry import ModelRegistry
+    from registry.records import open_database
+    from registry.settings import load_settings
+    from registry.storage import open_storage
+
+    prepare_libraries()
+    settings = load_settings()
+    settings.prepare_home()
+    database = open_database(settings.records_url)
+    jobs = Jobs(database, open_storage(settings.storage_root, settings.storage_endpoint))
+    models = ModelRegistry(settings, database)
+    return jobs, Batches(jobs, models), Videos(jobs, models), models

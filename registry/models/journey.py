@@ -1,0 +1,65 @@
+"""The steps of a model's way in, and what became of each."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from registry.errors import RegistryError
+
+RECEIVE, SCAN, CONVERT, VERIFY, REGISTER = "receive", "scan", "convert", "verify", "register"
+WAITING, RUNNING, DONE, SKIPPED, FAILED = "waiting", "running", "done", "skipped", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; `state` is waiting, running, done, skipped or failed."""
+
+    name: str
+    state: str = WAITING
+    detail: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """As the HTTP contract has it."""
+        return asdict(self)
+
+
+Watch = Callable[[tuple[Step, ...]], None]
+
+
+def nobody(_steps: tuple[Step, ...]) -> None:
+    """A watcher for a way in that nobody looks at."""
+
+
+class Journey:
+    """The steps in their order; `watch` is told whenever one of them changes."""
+
+    def __init__(self, watch: Watch = nobody) -> None:
+        self.steps = tuple(Step(name) for name in (RECEIVE, SCAN, CONVERT, VERIFY, REGISTER))
+        self.watch = watch
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[dict[str, Any]]:
+        """Run one step; its detail is the text put under `detail`, or why it failed."""
+        self._set(name, RUNNING, "")
+        said: dict[str, Any] = {"detail": ""}
+        try:
+            yield said
+        except RegistryError as error:
+            self._set(name, FAILED, error.message)
+            raise
+        self._set(name, DONE, str(said["detail"]))
+
+    def note(self, name: str, detail: str) -> None:
+        """How far a running step is."""
+        self._set(name, RUNNING, detail)
+
+    def skip(self, name: str, why: str) -> None:
+        """A step that is not needed."""
+        self._set(name, SKIPPED, why)
+
+    def _set(self, name: str, state: str, detail: str) -> None:
+        self.steps = tuple(
+            replace(each, state=state, detail=detail) if each.name == name else each for each in self.steps
+        )
+        self.watch(self.steps)

@@ -1,0 +1,31 @@
+"""What models, datasets and aliases may be called."""
+
+import re
+
+from registry.errors import InvalidInput
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+_TAKEN = frozenset({"catalogue", "upload", "uploads"})  # stand beside the models below /api/v1/models
+
+
+def check_new_name(name: str) -> None:
+    """Raise InvalidInput unless `name` can name a model and leads nowhere else in the API."""
+    check_name(name)
+    if name in _TAKEN:
+        raise InvalidInput(f"{name!r} is an address of the API and cannot name a model")
+
+
+def check_name(name: str, what: str = "a model's name") -> None:
+    """Raise InvalidInput unless `name` can name a model, or what `what` says."""
+    _check(_NAME, name, what, "1 to 63 letters, digits, dots, dashes and underscores, a letter or digit first")
+
+
+def check_alias(alias: str) -> None:
+    """Raise InvalidInput unless `alias` can be an alias."""
+    _check(_ALIAS, alias, "an alias", "1 to 31 lower-case letters, digits, dashes and underscores, a letter first")
+
+
+def _check(pattern: re.Pattern[str], value: str, what: str, rule: str) -> None:
+    if not pattern.fullmatch(value):
+        raise InvalidInput(f"{value[:80]!r} is not {what}: it takes {rule}")

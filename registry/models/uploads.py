@@ -1,0 +1,190 @@
+"""Uploads: files on their way in, worked on beside the requests, followed by the one who sent them."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from registry.access import Action, Actor, Target, require
+from registry.access.permissions import visible
+from registry.access.trail import trace
+from registry.errors import RegistryError, StorageUnavailable, TooManyRequests, UploadNotFound
+from registry.models.intake import Wanted, admit, room_of
+from registry.models.journey import RECEIVE, Journey
+from registry.models.quarantine import Arriving, Quarantine, Received
+from registry.models.registry import ModelRegistry
+from registry.models.upload_records import Upload, UploadRecords
+from registry.records import Database
+from registry.records.audit import Outcome
+
+AT_ONCE = 2
+WAITING_MOST = 32
+_RETRY_AFTER_S = 30
+log = logging.getLogger(__name__)
+
+Bring = Callable[[Journey], Received]  # the first step: the file into its folder of the quarantine
+
+
+@dataclass(slots=True)
+class _Passage:
+    """One upload in its thread."""
+
+    actor: Actor
+    wanted: Wanted
+    upload: Upload
+    journey: Journey
+    bring: Bring
+    begun: threading.Event = field(default_factory=threading.Event)
+
+
+class Uploads:
+    """The uploads of one home. A process that ends takes its unfinished uploads with it: they count as rejected."""
+
+    def __init__(self, models: ModelRegistry, database: Database) -> None:
+        self._models = models
+        self._database = database
+        self.quarantine = Quarantine(models.settings, models.live)
+        self._records = UploadRecords(self.quarantine.root)
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
+        self._arriving: dict[str, tuple[Actor, Arriving]] = {}  # by id: what requests of this process bring
+
+    def start(self, actor: Actor, chunks: Iterable[bytes], wanted: Wanted) -> Upload:
+        """Receive a file, then go on beside the caller; `get` tells how far it is.
+
+        Raises Forbidden, InvalidInput, UploadTooLarge, QuotaExceeded, StorageUnavailable, MlflowUnavailable,
+        TooManyRequests (too many wait already).
+        """
+        wanted.check(actor)
+        arriving = self.open(actor)
+        try:
+            arriving.take(chunks)
+        except BaseException:
+            self.cut(actor, arriving, wanted.name)
+            raise
+        return self.begin(actor, arriving, wanted)
+
+    def open(self, actor: Actor) -> Arriving:
+        """A file to be written piece by piece; give it to `begin` when it is whole, else to `cut`.
+
+        Raises as `start` does.
+        """
+        require(actor, Action.PUBLISH_MODEL)
+        room = room_of(self._models, actor, self._check_quota(actor))
+        arriving = self.quarantine.open(room)
+        self._arriving[arriving.id] = (actor, arriving)
+        return arriving
+
+    def begin(self, actor: Actor, arriving: Arriving, wanted: Wanted) -> Upload:
+        """Go on with a file that is whole. Raises Forbidden, InvalidInput, StorageUnavailable; it is gone then."""
+        try:
+            wanted.check(actor)
+            received = arriving.complete()
+            self._trace(actor, "model.upload", wanted.name, {"upload": received.id, "sha256": received.sha256})
+            upload = Upload(id=received.id, owner_id=actor.id, steps=Journey().steps, model=wanted.name)
+            return self._go(_Passage(actor, wanted, upload, Journey(), lambda _journey: received), received)
+        except BaseException:
+            arriving.discard()
+            raise
+        finally:
+            self._arriving.pop(arriving.id, None)
+
+    def cut(self, actor: Actor, arriving: Arriving, name: str) -> None:
+        """Forget a file whose sender went away half-way; a row in the trail says so, nothing else stays."""
+        self._arriving.pop(arriving.id, None)
+        arriving.discard()
+        details = {"upload": arriving.id, "reason": "it did not arrive whole", "bytes": arriving.size_bytes}
+        self._trace(actor, "model.reject", name, details, "failed")
+
+    def fetch(self, actor: Actor, wanted: Wanted, upload_id: str, bring: Bring) -> Upload:
+        """Have a file brought into the quarantine's folder `upload_id`, beside the caller, and take it in.
+
+        Raises Forbidden, InvalidInput, QuotaExceeded, StorageUnavailable, MlflowUnavailable, TooManyRequests.
+        """
+        wanted.check(actor)
+        room = room_of(self._models, actor, self._check_quota(actor))
+        if room is not None and not room.bytes:
+            raise room.refusal()
+        journey = Journey()
+        upload = Upload(id=upload_id, owner_id=actor.id, steps=journey.steps, model=wanted.name)
+        try:
+            (self.quarantine.root / upload_id).mkdir(parents=True, mode=0o700)
+        except OSError as error:
+            raise StorageUnavailable(f"the upload could not be kept: {error.strerror}") from error
+        return self._go(_Passage(actor, wanted, upload, journey, bring))
+
+    def get(self, actor: Actor, upload_id: str) -> Upload:
+        """An upload of the actor's own; administrators see all. Raises UploadNotFound."""
+        found = self._records.find(upload_id)
+        if found is None or not visible(actor, Target("upload", found.owner_id, "private")):
+            raise UploadNotFound(f"there is no upload {upload_id[:32]!r} of yours")
+        return found
+
+    def _go(self, passage: _Passage, received: Received | None = None) -> Upload:
+        """Start the thread of an upload; returns once its record is there. Raises StorageUnavailable."""
+        if received is not None:
+            _bring(passage)
+        first = passage.upload
+        threading.Thread(target=self._work, args=(passage, received), name="upload", daemon=True).start()
+        passage.begun.wait()
+        if self._records.find(first.id) is None:
+            self.quarantine.discard(first.id)
+            raise StorageUnavailable("the upload could not be kept", hint="Free some space and send it again.")
+        return first
+
+    def _check_quota(self, actor: Actor) -> int:
+        """The bytes of the actor's uploads that are on their way. Raises TooManyRequests when there are too many."""
+        self._records.sweep()
+        waiting = [(each.owner_id, each.size_bytes) for each in self._records.all() if not each.ended]
+        waiting += [(owner.id, each.size_bytes) for owner, each in list(self._arriving.values())]
+        own = [size for owner_id, size in waiting if owner_id == actor.id]
+        if len(waiting) >= WAITING_MOST or len(own) >= self._models.live.current().uploads_each:
+            raise TooManyRequests(
+                f"{len(own)} uploads of yours are on their way already, {len(waiting)} in all",
+                hint="Wait until one of them has ended.",
+                details={"retry_after_s": _RETRY_AFTER_S},
+            )
+        return sum(own)
+
+    def _work(self, passage: _Passage, received: Received | None) -> None:
+        upload_id = passage.upload.id
+        with self._records.alone(upload_id):
+            try:
+                self._records.keep(passage.upload)
+            finally:
+                passage.begun.set()
+            passage.journey.watch = lambda steps: self._records.keep(passage.upload.at(steps))
+            ended = self._outcome(passage, received)
+            self._records.clear(upload_id)
+            self._records.keep(ended)
+
+    def _outcome(self, passage: _Passage, received: Received | None) -> Upload:
+        """Take the file in: the upload as it ended."""
+        try:
+            received = received or _bring(passage)
+            with self._slots:
+                made = admit(self._models, passage.actor, received, passage.wanted, passage.journey)
+        except RegistryError as error:
+            reason = error
+        except Exception:
+            log.exception("upload %s failed", passage.upload.id)
+            reason = RegistryError("something went wrong here", hint=f"The log names it under {passage.upload.id}.")
+        else:
+            return passage.upload.at(passage.journey.steps).registered(made.version)
+        details = {"upload": passage.upload.id, "reason": reason.message[:300]}
+        self._trace(passage.actor, "model.reject", passage.wanted.name, details)
+        return passage.upload.at(passage.journey.steps).rejected(reason)
+
+    def _trace(self, actor: Actor, action: str, name: str, details: Mapping[str, Any], outcome: Outcome = "ok") -> None:
+        with suppress(RegistryError), self._database.write() as session:
+            trace(session, actor, action, f"model:{name}", details, outcome=outcome)
+
+
+def _bring(passage: _Passage) -> Received:
+    """The first step, and what the upload knows after it."""
+    with passage.journey.step(RECEIVE) as said:
+        received = passage.bring(passage.journey)
+        said["detail"] = received.said()
+    passage.upload = passage.upload.arrived(received).at(passage.journey.steps)
+    return received

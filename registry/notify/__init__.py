@@ -1,0 +1,1 @@
+"""Telling others what happened: webhooks, MQTT, e-mail, and what Apprise knows."""

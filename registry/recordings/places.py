@@ -1,0 +1,81 @@
+"""Where the bytes of a segment lie: a file of this host, or an object in the storage."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from shutil import copyfileobj
+from tempfile import NamedTemporaryFile
+
+from registry.errors import ObjectNotFound, RecordingNotFound
+from registry.records import RecordingSegment
+from registry.records.segments import STORED
+from registry.storage import Storage
+
+_UNUSED_S = 3_600.0
+
+
+class Places:
+    """Files below one folder of a host, this one if none is named, objects in one storage."""
+
+    def __init__(self, folder: Path, storage: Storage, host: str = "") -> None:
+        self.folder = folder
+        self.storage = storage
+        self.host = host or socket.gethostname()[:255]
+
+    def local(self, record: RecordingSegment) -> Path | None:
+        """The file on this host, if it is here."""
+        if record.path.startswith(STORED):
+            return None
+        path = self.folder / record.path
+        return path if path.is_file() else None
+
+    def is_elsewhere(self, record: RecordingSegment) -> bool:
+        """Whether it is a file that only another host can delete."""
+        is_file = not record.path.startswith(STORED) and self.local(record) is None
+        return is_file and record.host not in {"", self.host}
+
+    @contextmanager
+    def file(self, record: RecordingSegment) -> Iterator[Path]:
+        """A file to read, for as long as it is needed. Raises RecordingNotFound, StorageUnavailable."""
+        path = self.local(record)
+        if path is not None:
+            yield path
+            return
+        if not record.path.startswith(STORED):
+            raise RecordingNotFound(f"the file of recording {record.id} is on another host, or gone")
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        try:
+            with self.storage.open(record.path) as source, NamedTemporaryFile(dir=self.scratch, suffix=".mp4") as copy:
+                copyfileobj(source, copy)
+                copy.flush()
+                yield Path(copy.name)
+        except ObjectNotFound as error:
+            raise RecordingNotFound(f"the file of recording {record.id} is gone") from error
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for what is made and deleted again; no camera has that id."""
+        return self.folder / ".scratch"
+
+    def tidy(self) -> None:
+        """Remove what was made and not used for an hour: whoever made it is gone."""
+        before = time.time() - _UNUSED_S
+        for path in self.scratch.rglob("*"):
+            with suppress(OSError):
+                if path.is_file() and path.stat().st_mtime < before:
+                    path.unlink()
+
+    def remove(self, record: RecordingSegment) -> None:
+        """Delete the bytes; nothing there is no error. Raises OSError, StorageUnavailable."""
+        if record.path.startswith(STORED):
+            self.storage.delete(record.path)
+            return
+        path = self.folder / record.path
+        path.unlink(missing_ok=True)
+        above = path.parent
+        with suppress(OSError):  # not empty
+            while above != self.folder:
+                above.rmdir()
+                above = above.parent

@@ -1,0 +1,151 @@
+"""Cameras with what their worker reported last, and their groups: the queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, case, func, or_
+from sqlmodel import Session, col, delete, select, update
+
+from registry.records.cameras import CameraGroup, CameraLease, CameraRecord, WorkerRecord
+from registry.records.clock import database_now
+from registry.records.folding import has_text
+
+STATES = ("stopped", "connecting", "live", "stalled", "waiting", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFilter:
+    """Which cameras; empty texts ask for nothing. `group_id` "none" are those in no group."""
+
+    group_id: str = ""
+    state: str = ""
+    text: str = ""
+    model: str = ""
+
+
+Listed = tuple[CameraRecord, CameraLease | None]
+
+
+def page(session: Session, wanted: CameraFilter, *, number: int, size: int) -> tuple[list[Listed], int]:
+    """One page of cameras by name, each with its lease, and how many there are."""
+    now = database_now(session)
+    conditions = _conditions(wanted, now)
+    joined = col(CameraLease.camera_id) == col(CameraRecord.id)
+    query = select(CameraRecord, CameraLease).join(CameraLease, joined, isouter=True).where(*conditions)
+    total = select(func.count()).select_from(CameraRecord).join(CameraLease, joined, isouter=True).where(*conditions)
+    found = session.exec(query.order_by(col(CameraRecord.name)).offset((number - 1) * size).limit(size)).all()
+    return [(record, lease) for record, lease in found], session.exec(total).one()
+
+
+def with_lease(session: Session, camera_id: str) -> Listed | None:
+    """A camera with its lease."""
+    record = session.get(CameraRecord, camera_id)
+    return None if record is None else (record, session.get(CameraLease, camera_id))
+
+
+def by_name(session: Session, name: str) -> CameraRecord | None:
+    """The camera of that name."""
+    return session.exec(select(CameraRecord).where(CameraRecord.name == name)).first()
+
+
+def wanted_ids(session: Session) -> Sequence[str]:
+    """The cameras that somebody started and nobody stopped."""
+    return session.exec(select(CameraRecord.id).where(col(CameraRecord.is_wanted))).all()
+
+
+def that_use(session: Session, model: str) -> Sequence[CameraRecord]:
+    """The cameras that look with a model, by name."""
+    query = select(CameraRecord).where(CameraRecord.model == model)
+    return session.exec(query.order_by(col(CameraRecord.name))).all()
+
+
+def count(session: Session) -> int:
+    """How many cameras there are."""
+    return session.exec(select(func.count()).select_from(CameraRecord)).one()
+
+
+def restart(session: Session, camera_id: str) -> None:
+    """Have the worker that runs a camera connect anew, also out of `failed`."""
+    restarts = col(CameraLease.restarts)
+    session.exec(update(CameraLease).where(col(CameraLease.camera_id) == camera_id).values(restarts=restarts + 1))
+
+
+def remove(session: Session, record: CameraRecord) -> None:
+    """Delete a camera with its lease; what it saw and what was recorded of it stays."""
+    session.exec(delete(CameraLease).where(col(CameraLease.camera_id) == record.id))
+    session.delete(record)
+
+
+def newest_worker(session: Session) -> WorkerRecord | None:
+    """The worker that was heard of last."""
+    return session.exec(select(WorkerRecord).order_by(col(WorkerRecord.beat_at).desc())).first()
+
+
+def groups(session: Session) -> list[tuple[CameraGroup, int]]:
+    """All groups by name, each with the number of its cameras."""
+    numbers = select(CameraRecord.group_id, func.count()).group_by(col(CameraRecord.group_id))
+    sizes = dict(session.exec(numbers).all())
+    found = session.exec(select(CameraGroup).order_by(col(CameraGroup.name))).all()
+    return [(group, sizes.get(group.id, 0)) for group in found]
+
+
+def group_names(session: Session) -> dict[str, str]:
+    """The names of all groups by id."""
+    return {group.id: group.name for group in session.exec(select(CameraGroup)).all()}
+
+
+def group_by_name(session: Session, name: str) -> CameraGroup | None:
+    """The group of that name."""
+    return session.exec(select(CameraGroup).where(CameraGroup.name == name)).first()
+
+
+def group_size(session: Session, group_id: str) -> int:
+    """How many cameras are in a group."""
+    query = select(func.count()).select_from(CameraRecord).where(CameraRecord.group_id == group_id)
+    return session.exec(query).one()
+
+
+def remove_group(session: Session, group: CameraGroup) -> None:
+    """Delete a group; its cameras are in none then."""
+    in_it = col(CameraRecord.group_id) == group.id
+    session.exec(update(CameraRecord).where(in_it).values(group_id=None))
+    session.delete(group)
+
+
+def is_held(lease: CameraLease, now: datetime) -> bool:
+    """Whether a worker has a camera at a moment of the database's clock."""
+    return lease.leased_until is not None and lease.leased_until >= now
+
+
+def state_of(record: CameraRecord, lease: CameraLease | None, now: datetime) -> str:
+    """What a camera is doing as far as is known; the same as the filter by state says."""
+    if not record.is_wanted:
+        return "stopped"
+    if lease is None or not is_held(lease, now):
+        return "waiting"
+    return "connecting" if lease.state == "stopped" else lease.state
+
+
+def _state(now: datetime) -> ColumnElement[str]:
+    until = col(CameraLease.leased_until)
+    return case(
+        (~col(CameraRecord.is_wanted), "stopped"),
+        (or_(until.is_(None), until < now), "waiting"),
+        (col(CameraLease.state) == "stopped", "connecting"),
+        else_=col(CameraLease.state),
+    )
+
+
+def _conditions(wanted: CameraFilter, now: datetime) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.group_id:
+        group = None if wanted.group_id == "none" else wanted.group_id
+        found.append(col(CameraRecord.group_id) == group if group else col(CameraRecord.group_id).is_(None))
+    if wanted.state:
+        found.append(_state(now) == wanted.state)
+    if wanted.model:
+        found.append(col(CameraRecord.model) == wanted.model)
+    if wanted.text:
+        found.append(or_(has_text(col(CameraRecord.name), wanted.text), has_text(col(CameraRecord.url), wanted.text)))
+    return [and_(*found)] if found else []

@@ -1,0 +1,95 @@
+"""One graph run as the load asks for: all cores for a run that is alone, one core for each of several."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import BoundedSemaphore
+
+from registry.runtime.batching import Batcher, batching_pays
+from registry.runtime.graph_session import GraphSession
+from registry.runtime.host_choice import Backend, HostChoice, default_choice
+from registry.runtime.metrics import EngineMetrics
+from registry.runtime.onnx_session import OnnxSession
+from registry.runtime.openvino_session import OpenVinoSession
+from registry.runtime.prepared import prepared_sessions
+from registry.vision.tensor import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """How graphs run in this process.
+
+    `threads` is the most that one run may use, `alone` says whether a run has the machine to itself, `prepared` is
+    the folder of optimised graphs, `engines` that of what TensorRT builds. `backend` runs what nothing was chosen
+    for. `batch_most` above 1 allows batches, which wait `batch_wait_s` to fill. `enlarge`: a small image is scaled up
+    to what the model was made for, even where its input takes any size.
+    """
+
+    threads: int
+    alone: Callable[[], bool]
+    metrics: EngineMetrics
+    prepared: Path
+    engines: Path | None = None
+    backend: Backend = Backend.CPU
+    batch_most: int = 1
+    batch_wait_s: float = 0.002
+    enlarge: bool = True
+
+    def default(self) -> HostChoice:
+        """How a version runs that nothing was chosen for."""
+        return default_choice(self.backend, self.threads)
+
+
+class AdaptiveSession(GraphSession):
+    """Two sessions over one graph: `wide` for a run that is alone, `narrow` for runs beside one another.
+
+    On the processor a run of the narrow session stays in its caller's thread, which answers most images a second;
+    the wide one answers a single image soonest. A GPU has one session for both: it schedules by itself.
+
+    Raises InvalidModel, and BackendUnavailable when what the choice names does not start here.
+    """
+
+    def __init__(self, model_bytes: bytes, host: Host, choice: HostChoice | None = None) -> None:
+        self._host = host
+        chosen = choice or host.default()
+        self._wide, self._narrow = _sessions(model_bytes, host, chosen)
+        self._describe(self._wide.inputs, self._wide.outputs, self._wide.providers)
+        self._side_by_side = BoundedSemaphore(chosen.sessions)
+        self._batcher: Batcher | None = None
+        if host.batch_most > 1 and batching_pays(self, self._narrow_run):
+            self._batcher = Batcher(self._batch_run, host.batch_most, host.batch_wait_s)
+
+    def run(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """See `GraphSession.run`; the answer is the same whichever session gives it."""
+        if self._host.alone():
+            return self.wide_run(tensor)
+        if self._batcher is not None:
+            return self._batcher.run(tensor)
+        return self._narrow_run(tensor)
+
+    def wide_run(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """Run with every thread."""
+        self._host.metrics.runs.labels("wide").inc()
+        return self._wide.run(tensor)
+
+    def _narrow_run(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        self._host.metrics.runs.labels("narrow").inc()
+        with self._side_by_side:
+            return self._narrow.run(tensor)
+
+    def _batch_run(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        self._host.metrics.batches.observe(len(tensor))
+        return self.wide_run(tensor)
+
+
+def _sessions(model_bytes: bytes, host: Host, chosen: HostChoice) -> tuple[GraphSession, GraphSession]:
+    """The wide and the narrow session; the same one where there is nothing to choose between."""
+    same = (chosen.threads, 1) == (chosen.beside, chosen.sessions)
+    if chosen.backend is Backend.OPENVINO:
+        wide = OpenVinoSession(model_bytes, chosen.threads, 1, chosen.precision)
+        return wide, wide if same else OpenVinoSession(model_bytes, chosen.beside, chosen.sessions, chosen.precision)
+    if chosen.backend.on_gpu or chosen.threads == chosen.beside:
+        only = OnnxSession(model_bytes, chosen.threads, chosen.backend, host.engines)
+        return only, only
+    first, second = prepared_sessions(model_bytes, host.prepared, (chosen.threads, chosen.beside))
+    return OnnxSession.over(first), OnnxSession.over(second)

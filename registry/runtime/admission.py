@@ -1,0 +1,109 @@
+"""Whether one more request may wait for a core: what would wait too long is refused at once."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+
+from registry.errors import EngineBusy
+
+_WINDOW_S = 1.0
+_SLOWER_AT_MOST = 1.8  # times an idle machine's answer; 2 is promised, the rest is for what nobody foresees
+_WEIGHT = 0.2  # of the newest duration in the running mean
+
+
+@dataclass(slots=True)
+class Pace:
+    """Running means of the seconds that one model's answers take: alone on the machine, and beside others."""
+
+    alone_s: float = 0.0
+    shared_s: float = 0.0
+
+    def record(self, seconds: float, *, alone: bool) -> None:
+        """Take one more answer into account."""
+        if alone:
+            self.alone_s = _mean(self.alone_s, seconds)
+        else:
+            self.shared_s = _mean(self.shared_s, seconds)
+
+
+def _mean(known: float, newest: float) -> float:
+    return known + _WEIGHT * (newest - known) if known else newest
+
+
+class Admission:
+    """Refuses by two rules.
+
+    Usually a bounded queue: at most `most_waiting` requests, none longer than `max_wait_s` by what the last ones
+    took. The first refusal says that more arrives than can be answered; from then on a request is only taken when
+    its answer will take no longer than twice that of an idle machine, until for a whole second less than half of
+    what the machine can do was refused. So a burst is answered late rather than not at all, and a flood does not
+    make everybody late.
+    """
+
+    def __init__(
+        self, slots: int, most_waiting: int, max_wait_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._slots, self._most_waiting, self._max_wait_s = slots, most_waiting, max_wait_s
+        self._clock = clock
+        self._lock = Lock()
+        self._pace = Pace()
+        self._refusals: deque[float] = deque()
+        self._flooded_at: float | None = None
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether the second rule is in force."""
+        return self._flooded_at is not None
+
+    def record(self, seconds: float, *, alone: bool) -> None:
+        """What an answer took, from its start to its end, whichever model gave it."""
+        with self._lock:
+            self._pace.record(seconds, alone=alone)
+
+    def check(self, running: int, waiting: int, pace: Pace | None = None) -> None:
+        """Raise EngineBusy unless a request may be taken beside those that run and wait.
+
+        `pace` is that of its model; without one, all models' together.
+        """
+        with self._lock:
+            wait_s = 0.0 if running + waiting < self._slots else self._answer_s * (waiting + 0.5) / self._slots
+            self._calm_down()
+            if not self._refused(wait_s, waiting, pace or self._pace):
+                return
+            now = self._clock()
+            self._flooded_at = now if self._flooded_at is None else self._flooded_at
+            self._refusals.append(now)
+        raise _busy(wait_s, waiting)
+
+    @property
+    def _answer_s(self) -> float:
+        return self._pace.shared_s or self._pace.alone_s
+
+    def _refused(self, wait_s: float, waiting: int, pace: Pace) -> bool:
+        if waiting >= self._most_waiting or wait_s > self._max_wait_s:
+            return True
+        if self._flooded_at is None or not wait_s or not pace.alone_s:
+            return False
+        return wait_s + (pace.shared_s or pace.alone_s) > _SLOWER_AT_MOST * pace.alone_s
+
+    def _calm_down(self) -> None:
+        now = self._clock()
+        while self._refusals and self._refusals[0] <= now - _WINDOW_S:
+            self._refusals.popleft()
+        if self._flooded_at is None or self._flooded_at > now - _WINDOW_S:
+            return
+        able = self._slots * _WINDOW_S / self._answer_s if self._answer_s else math.inf
+        if len(self._refusals) < able / 2:
+            self._flooded_at = None
+
+
+def _busy(wait_s: float, waiting: int) -> EngineBusy:
+    retry_after_s = max(1, math.ceil(wait_s))
+    return EngineBusy(
+        f"every core is busy and {waiting} requests wait already",
+        hint=f"Try again in {retry_after_s} s, or send fewer requests at once.",
+        details={"retry_after_s": retry_after_s, "waiting": waiting},
+    )

@@ -1,0 +1,93 @@
+"""A checked graph optimised once for this machine, its weights mapped from one file by every session.
+
+ONNX Runtime optimises a graph each time it builds a session and gives each session weights of its own. Here the
+optimised graph is written with its weights beside it; sessions built from that map the file, so that two of them,
+or those of two processes, hold the weights once and start several times sooner.
+"""
+
+import contextlib
+import hashlib
+import json
+import platform
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnxruntime as ort
+import structlog
+
+from registry.runtime.graph_check import check_graph
+from registry.runtime.graph_session import reason_of
+from registry.runtime.machine import instructions
+from registry.runtime.onnx_session import ORT_ERRORS, raw_session, session_options
+from registry.runtime.providers import CPU
+
+_GRAPH, _WEIGHTS, _MANIFEST = "graph.onnx", "weights.bin", "manifest.json"
+_SMALLEST_WEIGHT = 1_024  # bytes; a smaller one stays in the graph
+_log = structlog.get_logger(__name__)
+
+
+def prepared_sessions(model_bytes: bytes, folder: Path, threads: Sequence[int]) -> list[ort.InferenceSession]:
+    """A CPU session for each number of threads, over one set of weights.
+
+    `folder` keeps what was prepared; where it cannot be written, each session holds its own weights. Raises
+    InvalidModel when the graph is refused or cannot be built.
+    """
+    try:
+        graph = _prepared(model_bytes, folder)
+        return [_session(graph, each) for each in threads]
+    except (OSError, *ORT_ERRORS) as error:
+        _log.warning("model_not_prepared", folder=str(folder), reason=reason_of(error))
+        return [raw_session(model_bytes, each) for each in threads]
+
+
+def _prepared(model_bytes: bytes, folder: Path) -> Path:
+    name = hashlib.sha256(model_bytes + _machine().encode()).hexdigest()
+    kept = folder / name[:2] / name
+    if not _intact(kept):
+        check_graph(model_bytes)
+        _prepare(model_bytes, kept)
+    return kept / _GRAPH
+
+
+def _session(graph: Path, threads: int) -> ort.InferenceSession:
+    options = session_options(threads)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is done
+    return ort.InferenceSession(str(graph), options, providers=[CPU])
+
+
+def _prepare(model_bytes: bytes, kept: Path) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".prepare-", dir=kept.parent))
+    try:
+        options = session_options(1)
+        options.optimized_model_filepath = str(draft / _GRAPH)
+        prefix = "session.optimized_model_external_initializers"
+        options.add_session_config_entry(f"{prefix}_file_name", _WEIGHTS)
+        options.add_session_config_entry(f"{prefix}_min_size_in_bytes", str(_SMALLEST_WEIGHT))
+        ort.InferenceSession(model_bytes, options, providers=[CPU])
+        (draft / _MANIFEST).write_text(json.dumps(_hashes(draft)), encoding="utf-8")
+        shutil.rmtree(kept, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another process was faster, with the same bytes
+            draft.rename(kept)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _intact(kept: Path) -> bool:
+    """Whether the files are those that were written: a disk that was full or damaged leaves others."""
+    try:
+        return bool(json.loads((kept / _MANIFEST).read_bytes()) == _hashes(kept))
+    except (OSError, ValueError):
+        return False
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    files = [path for path in sorted(folder.iterdir()) if path.name != _MANIFEST]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _machine() -> str:
+    """What an optimised graph depends on beside the model: the runtime and the processor's instructions."""
+    return "|".join([ort.__version__, platform.machine(), platform.processor(), instructions()])

@@ -1,0 +1,250 @@
+"""Files by key in a bucket of an S3-compatible service.
+
+A stream is first written to a local draft: its length and its SHA-256 are known before a byte is sent, the service
+may be away for a while without asking the caller to begin anew, and a stream that breaks leaves no part behind. The
+digest is kept with the object, and what is read is compared with it before the caller sees it.
+"""
+
+import hashlib
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+
+from registry.errors import IntegrityError, MissingExtra, ObjectNotFound, StorageUnavailable
+from registry.storage.contract import Content, chunks
+from registry.storage.keys import key_parts
+from registry.storage.patience import Patience
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+PART = 8 << 20  # bytes; S3 takes parts from 5 MiB on
+PATIENCE_S = 60.0
+LINK_S = 3_600
+
+_IN_MEMORY = 8 << 20
+_CHUNK = 1 << 20
+_DIGEST = "sha256"
+_MISSING = {"NoSuchKey", "404", "NotFound"}
+_PASSING = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "OperationAborted"}
+_CHANGED = {"PreconditionFailed", "412"}
+
+
+class S3Storage:
+    """The storage contract below a prefix of one bucket."""
+
+    def __init__(
+        self, bucket: str, prefix: str = "", *, endpoint: str = "", patience_s: float = PATIENCE_S, part: int = PART
+    ) -> None:
+        """Credentials and region are found where AWS' own tools look for them. Raises MissingExtra."""
+        self._bucket, self._prefix, self._part = bucket, f"{prefix.strip('/')}/" if prefix.strip("/") else "", part
+        self._client = _client(endpoint, connect_s=5, read_s=30, attempts=2)
+        self._quick = _client(endpoint, connect_s=2, read_s=4, attempts=1)
+        self._patience = Patience(patience_s, _passes)
+
+    def put(self, key: str, content: Content) -> int:
+        """Store bytes or a stream of them, replacing what was there; returns how many.
+
+        Raises InvalidInput for a key that is none, StorageUnavailable when the service stays away or refuses.
+        """
+        name = self._name(key)
+        with _draft() as draft:
+            digest, size = hashlib.sha256(), 0
+            for chunk in chunks(content):
+                digest.update(chunk)
+                size += draft.write(chunk)
+            kept = {"Bucket": self._bucket, "Key": name, "Metadata": {_DIGEST: digest.hexdigest()}}
+            if size <= self._part:
+                draft.seek(0)
+                self._ask(key, self._client.put_object, **kept, Body=draft.read())
+            else:
+                self._put_in_parts(key, kept, draft)
+        return size
+
+    def _put_in_parts(self, key: str, kept: dict[str, Any], draft: IO[bytes]) -> None:
+        upload = self._ask(key, self._client.create_multipart_upload, **kept)["UploadId"]
+        place = {"Bucket": kept["Bucket"], "Key": kept["Key"], "UploadId": upload}
+        try:
+            draft.seek(0)
+            parts: list[dict[str, Any]] = []
+            while body := draft.read(self._part):
+                number = len(parts) + 1
+                sent = self._ask(key, self._client.upload_part, **place, PartNumber=number, Body=body)
+                parts.append({"ETag": sent["ETag"], "PartNumber": number})
+            self._ask(key, self._client.complete_multipart_upload, **place, MultipartUpload={"Parts": parts})
+        except BaseException:
+            with suppress(Exception):  # what is left over the bucket's own rules remove
+                self._quick.abort_multipart_upload(**place)
+            raise
+
+    def get(self, key: str) -> bytes:
+        """The bytes under a key. Raises ObjectNotFound, StorageUnavailable, IntegrityError."""
+        with self.open(key) as file:
+            return file.read()
+
+    def open(self, key: str) -> BinaryIO:
+        """A binary file to read from, fetched whole and compared with its digest.
+
+        A transfer that breaks off goes on where it stopped, or begins anew when the object was replaced meanwhile.
+        Raises ObjectNotFound, StorageUnavailable, IntegrityError.
+        """
+        file = _draft()
+        try:
+            fetching = _Fetching(self._client, {"Bucket": self._bucket, "Key": self._name(key)}, file)
+            _compare(key, file, self._patiently(key, fetching.go_on))
+        except BaseException:
+            file.close()
+            raise
+        return cast(BinaryIO, file)
+
+    def exists(self, key: str) -> bool:
+        """Whether something is stored under the key."""
+        try:
+            self._ask(key, self._client.head_object, Bucket=self._bucket, Key=self._name(key))
+        except ObjectNotFound:
+            return False
+        return True
+
+    def size(self, key: str) -> int:
+        """How many bytes are stored under the key. Raises ObjectNotFound, StorageUnavailable."""
+        about = self._ask(key, self._client.head_object, Bucket=self._bucket, Key=self._name(key))
+        return int(about["ContentLength"])
+
+    def delete(self, key: str) -> None:
+        """Remove what is stored under the key; nothing there is no error."""
+        self._ask(key, self._client.delete_object, Bucket=self._bucket, Key=self._name(key))
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Every key that begins with the prefix, sorted."""
+        begin = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
+        token: dict[str, str] = {}
+        while True:
+            answer = self._ask(prefix, self._client.list_objects_v2, **begin, **token)
+            yield from (each["Key"].removeprefix(self._prefix) for each in answer.get("Contents", ()))
+            if not answer.get("IsTruncated"):
+                return
+            token = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def url(self, key: str) -> str:
+        """An address that lets whoever has it read the object, for an hour."""
+        place = {"Bucket": self._bucket, "Key": self._name(key)}
+        return str(self._client.generate_presigned_url("get_object", Params=place, ExpiresIn=LINK_S))
+
+    def check(self) -> None:
+        """Raise StorageUnavailable, after seconds, unless an object can be written and deleted."""
+        place = {"Bucket": self._bucket, "Key": f"{self._prefix}probe/{secrets.token_hex(4)}"}
+        try:
+            self._quick.put_object(**place, Body=b"probe")
+            self._quick.delete_object(**place)
+        except Exception as error:
+            raise self._told("the probe", error) from error
+
+    def _name(self, key: str) -> str:
+        return self._prefix + "/".join(key_parts(key))
+
+    def _ask(self, key: str, method: Any, **arguments: Any) -> Any:
+        return self._patiently(key, partial(method, **arguments))
+
+    def _patiently(self, key: str, call: Any) -> Any:
+        try:
+            return self._patience.call(call)
+        except Exception as error:
+            raise self._told(key, error) from error
+
+    def _told(self, key: str, error: Exception) -> Exception:
+        """The error of ours for one of boto's; what is none of boto's stays as it is."""
+        code, status = _code(error)
+        if code in _MISSING:
+            return ObjectNotFound(f"nothing is stored under {key!r}")
+        if code:
+            reason = f"the bucket {self._bucket!r} answered {code} ({status})"
+        elif _is_transport(error):
+            reason = f"the service of bucket {self._bucket!r} does not answer ({type(error).__name__})"
+        else:
+            return error
+        return StorageUnavailable(
+            f"{key} could not be reached: {reason}",
+            hint="Check NEXUSAI_STORAGE_URL, NEXUSAI_STORAGE_ENDPOINT and the AWS credentials, and that the bucket "
+            "exists and may be written.",
+        )
+
+
+class _Fetching:
+    """An object on its way into a file, by as many transfers as it takes."""
+
+    def __init__(self, client: Any, place: dict[str, str], file: IO[bytes]) -> None:
+        self._client, self._place, self._file, self._etag = client, place, file, ""
+
+    def go_on(self) -> str:
+        """Fetch what is still missing; returns the digest that the object was stored with, if it has one."""
+        head = self._client.head_object(**self._place)
+        if head["ETag"] != self._etag:
+            self._file.seek(0)
+            self._file.truncate()
+            self._etag = head["ETag"]
+        begun = self._file.tell()
+        if begun < head["ContentLength"]:
+            answer = self._client.get_object(**self._place, Range=f"bytes={begun}-", IfMatch=self._etag)
+            for chunk in answer["Body"].iter_chunks(_CHUNK):
+                self._file.write(chunk)
+        return str(head["Metadata"].get(_DIGEST, ""))
+
+
+def _client(endpoint: str, *, connect_s: float, read_s: float, attempts: int) -> "BaseClient":
+    try:
+        import boto3
+        from botocore.config import Config
+    except ImportError as error:
+        raise MissingExtra("storage on S3 needs boto3", hint="pip install 'nexusai[s3]'") from error
+    config = Config(
+        connect_timeout=connect_s,
+        read_timeout=read_s,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if endpoint else "auto"},
+    )
+    return boto3.session.Session().client("s3", endpoint_url=endpoint or None, config=config)
+
+
+def _draft() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
+
+
+def _compare(key: str, file: IO[bytes], digest: str) -> None:
+    """Rewind a file that has the digest. Raises IntegrityError when it has another; none is not compared."""
+    file.seek(0)
+    found = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
+    if digest and found != digest:
+        raise IntegrityError(f"{key} was stored with SHA-256 {digest[:12]}… and came back with {found[:12]}…")
+    file.seek(0)
+
+
+def _code(error: Exception) -> tuple[str, int]:
+    """The service's own name of an error with the HTTP status; an empty name for what came from elsewhere."""
+    answer = getattr(error, "response", None)
+    if not isinstance(answer, dict):
+        return "", 0
+    return str(answer.get("Error", {}).get("Code", "")), int(
+        answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    )
+
+
+def _is_transport(error: Exception) -> bool:
+    from botocore.exceptions import BotoCoreError
+    from urllib3.exceptions import HTTPError
+
+    return isinstance(error, BotoCoreError | HTTPError | OSError)
+
+
+def _passes(error: Exception) -> bool:
+    """Whether asking again may help: the service is away, busy, or replaced the object meanwhile."""
+    from botocore.exceptions import NoCredentialsError, ParamValidationError, PartialCredentialsError
+
+    code, status = _code(error)
+    if code:
+        return code in _PASSING | _CHANGED or status >= 500
+    hopeless = NoCredentialsError | PartialCredentialsError | ParamValidationError
+    return _is_transport(error) and not isinstance(error, hopeless)

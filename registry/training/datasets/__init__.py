@@ -1,0 +1,1 @@
+"""Datasets: their canonical form, the ways in and out, splits, figures and versions."""

@@ -1,0 +1,1 @@
+"""Fine-tuning a registered model on a version of a dataset, as a job."""

@@ -1,0 +1,126 @@
+"""Cameras that went away and came back, as events: told only when they last."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from registry.errors import InvalidInput
+from registry.records import CameraEvent, Database, EventKind, utc_now
+from registry.worker.leases import Report
+
+AWAY_AFTER_S = 8.0
+BACK_AFTER_S = 2.0
+_MOST_WAITING = 1_000
+_MOST_AT_ONCE = 100  # the next beat must not be late
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Watched:
+    since_s: float  # in the state it is in, live or not
+    since: datetime
+    live: bool = False
+    reason: str = ""
+    told: CameraEvent | None = None  # the outage that was told and is not over
+
+
+@dataclass(slots=True)
+class Outages:
+    """`look` is called with each report; `keep` stores what is waiting, and drops what no database takes."""
+
+    clock: Callable[[], float] = time.monotonic
+    lost: int = 0
+    _watched: dict[str, _Watched] = field(default_factory=dict)
+    _waiting: list[CameraEvent] = field(default_factory=list)
+
+    def adopt(self, event: CameraEvent) -> None:
+        """An outage that another worker told and that is not over, as far as is known."""
+        watched = self._watched.setdefault(event.camera_id, _Watched(self.clock(), utc_now()))
+        watched.told = event
+
+    def look(self, reports: Mapping[str, Report], names: Mapping[str, str]) -> None:
+        """See how every camera here is."""
+        now = self.clock()
+        for camera_id, report in reports.items():
+            watched = self._watched.setdefault(camera_id, _Watched(now, utc_now()))
+            live = report.state == "live"
+            if live != watched.live:
+                watched.live, watched.since_s, watched.since = live, now, utc_now()
+            watched.reason = ": ".join(part for part in (report.reason, report.detail) if part) or watched.reason
+            lasts_s = now - watched.since_s
+            if not live and watched.told is None and lasts_s >= AWAY_AFTER_S:
+                watched.told = self._tell(camera_id, names, EventKind.OFFLINE, watched.since, watched.reason)
+            elif live and watched.told is not None and lasts_s >= BACK_AFTER_S:
+                self._over(camera_id, names, watched)
+        for camera_id in [each for each in self._watched if each not in reports]:
+            self._stopped(camera_id)
+
+    def waiting(self) -> Sequence[CameraEvent]:
+        """Rows to keep, in order; those of outages that ended come once more."""
+        return list(self._waiting)
+
+    def keep(self, database: Database) -> None:
+        """Store what waits, and enter it for whoever wants to be told. Raises DatabaseUnavailable."""
+        for event in self._waiting[:_MOST_AT_ONCE]:
+            try:
+                _store(database, event)
+            except InvalidInput as error:
+                self.lost += 1
+                _log.error("outage not kept", camera=event.camera_id, reason=error.message)
+            self._waiting.pop(0)
+
+    def _over(self, camera_id: str, names: Mapping[str, str], watched: _Watched) -> None:
+        told, watched.told, watched.reason = watched.told, None, ""
+        if told is None:
+            return
+        away_s = (watched.since - told.started_at).total_seconds()
+        self._put(_copy(told, ended_at=watched.since))
+        self._tell(camera_id, names, EventKind.ONLINE, watched.since, f"after {away_s:.0f} s", ended_at=watched.since)
+
+    def _stopped(self, camera_id: str) -> None:
+        """Somebody stopped it, or another worker has it: an outage that was told is over for us."""
+        watched = self._watched.pop(camera_id)
+        if watched.told is not None:
+            self._put(_copy(watched.told, ended_at=utc_now()))
+
+    def _tell(
+        self,
+        camera_id: str,
+        names: Mapping[str, str],
+        kind: EventKind,
+        at: datetime,
+        detail: str,
+        ended_at: datetime | None = None,
+    ) -> CameraEvent:
+        event = CameraEvent(
+            camera_id=camera_id,
+            camera_name=names.get(camera_id, "")[:80],
+            kind=kind,
+            started_at=at,
+            ended_at=ended_at,
+            detail=detail[:300],
+        )
+        self._put(event)
+        return event
+
+    def _put(self, event: CameraEvent) -> None:
+        self._waiting.append(event)
+        if len(self._waiting) > _MOST_WAITING:
+            self._waiting.pop(0)
+            self.lost += 1
+
+
+def _store(database: Database, event: CameraEvent) -> None:
+    from registry.notify.outbox import enqueue  # not before there is something to tell: a worker begins small
+
+    with database.write() as session:
+        kept = session.merge(event)
+        is_over = event.kind == EventKind.OFFLINE and event.ended_at is not None
+        enqueue(session, kept, "ended" if is_over else "started")
+
+
+def _copy(event: CameraEvent, ended_at: datetime) -> CameraEvent:
+    return CameraEvent.model_validate({**event.model_dump(), "ended_at": ended_at})

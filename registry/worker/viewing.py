@@ -1,0 +1,133 @@
+"""Where the picture of a camera is to be had, for those who may see it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from registry.access import Action, Actor, require
+from registry.errors import CameraNotFound, CameraNotRunning, WorkerUnavailable
+from registry.records import CameraLease, CameraRecord, Database, WorkerRecord, camera_list, database_now
+from registry.worker.exposition import CameraLine, exposition
+from registry.worker.leases import workers_alive
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAddress:
+    """A camera at the worker that runs it; `url` is for the platform alone."""
+
+    camera_id: str
+    url: str
+
+    @property
+    def snapshot(self) -> str:
+        """The newest picture."""
+        return f"{self.url}/cameras/{self.camera_id}/snapshot.jpg"
+
+    @property
+    def stream(self) -> str:
+        """The pictures as they come."""
+        return f"{self.url}/cameras/{self.camera_id}/live.mjpg"
+
+
+class Viewing:
+    """Finds live pictures through the leases."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def address(self, actor: Actor, camera_id: str) -> LiveAddress:
+        """Where a camera's pictures are.
+
+        Raises Forbidden, CameraNotFound, CameraNotRunning (it is stopped), WorkerUnavailable (nobody runs it).
+        """
+        require(actor, Action.READ_CAMERA)
+        with self._database.read() as session:
+            record, lease = _found(session, camera_id)
+            if not record.is_wanted:
+                raise CameraNotRunning(f"camera {record.name!r} is stopped", details={"state": "stopped"})
+            if lease is None or not camera_list.is_held(lease, database_now(session)):
+                raise WorkerUnavailable(f"no worker runs camera {record.name!r} yet", details={"state": "waiting"})
+            worker = session.get(WorkerRecord, lease.worker_id)
+        if worker is None or not worker.url:
+            raise WorkerUnavailable(f"the worker of camera {record.name!r} is gone", details={"state": "waiting"})
+        return LiveAddress(record.id, worker.url)
+
+    def info(self, actor: Actor, camera_id: str) -> dict[str, Any]:
+        """How a camera's stream is, as its worker reported last. Raises Forbidden, CameraNotFound."""
+        require(actor, Action.READ_CAMERA)
+        with self._database.read() as session:
+            record, lease = _found(session, camera_id)
+            now = database_now(session)
+        state = camera_list.state_of(record, lease, now)
+        known = lease if lease is not None and state not in {"stopped"} else None
+        return {
+            "camera_id": record.id,
+            "name": record.name,
+            "state": state,
+            "reason": known.reason if known else "",
+            "detail": known.detail if known else "",
+            "since": known.since if known else None,
+            "reported_at": known.reported_at if known else None,
+            "worker": known.worker_id.partition("/")[0] if known else "",
+            "live_url": f"/live/{record.id}.mjpg",
+            **_figures(known),
+        }
+
+    def check(self) -> None:
+        """Raise WorkerUnavailable unless a worker was heard of lately."""
+        with self._database.read() as session:
+            if workers_alive(session):
+                return
+        raise WorkerUnavailable("no camera worker was heard of lately")
+
+    def exposition(self) -> bytes:
+        """The figures of every camera that runs, in Prometheus' text format."""
+        query = select(CameraRecord, CameraLease).join(
+            CameraLease, col(CameraLease.camera_id) == col(CameraRecord.id), isouter=True
+        )
+        with self._database.read() as session:
+            now = database_now(session)
+            rows = session.exec(query.order_by(col(CameraRecord.id))).all()
+        lines = {}
+        for record, lease in rows:
+            state = camera_list.state_of(record, lease, now)
+            lines[record.id] = CameraLine(record.name, state, _told(lease, now))
+        return exposition(lines)
+
+
+def _found(session: Session, camera_id: str) -> tuple[CameraRecord, CameraLease | None]:
+    found = camera_list.with_lease(session, camera_id) if len(camera_id) <= 32 else None
+    if found is None:
+        raise CameraNotFound(f"there is no camera {camera_id[:80]!r}")
+    return found
+
+
+def _told(lease: CameraLease | None, now: datetime) -> dict[str, Any]:
+    """What a worker reported; of a camera that none runs now the counts alone, what was under way among the dropped."""
+    if lease is None or not lease.report or camera_list.is_held(lease, now):
+        return lease.report if lease else {}
+    account = {**lease.report.get("account", {})}
+    dropped = dict(account.get("dropped", {}))
+    dropped["stopped"] = dropped.get("stopped", 0) + account.get("pending", 0)
+    return {**lease.report, "fps": 0.0, "age_ms": {}, "account": {**account, "dropped": dropped, "pending": 0}}
+
+
+def _figures(lease: CameraLease | None) -> dict[str, Any]:
+    facts = lease.report if lease else {}
+    nothing: dict[str, Any] = {"captured": 0, "inferred": {}, "gated": 0, "dropped": {}, "failed": 0, "pending": 0}
+    return {
+        "fps": facts.get("fps", 0.0),
+        "size": facts.get("size", [0, 0]),
+        "source_size": facts.get("source_size", [0, 0]),
+        "age_ms": facts.get("age_ms", {"median": 0.0, "p95": 0.0}),
+        "account": facts.get("account") or nothing,
+        "model": facts.get("model", {"name": "", "version": None, "problem": ""}),
+        "counts": facts.get("counts", {}),
+        "tracks": facts.get("tracks", 0),
+        "retry_in_s": facts.get("retry_in_s", 0.0),
+        "connections": facts.get("connections", 0),
+        "recording": facts.get("recording", {}),
+        "shadow": facts.get("shadow", {"model": "", "looked": 0, "disagreed": 0, "kept": 0}),
+    }

@@ -1,0 +1,359 @@
+"""The pages of cameras, events and recordings: what each role gets, what each state says, what a press does."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlmodel import select
+from streamlit.testing.v1 import AppTest
+
+from registry.access.actor import local_actor, of_user
+from registry.cameras.asked import NewCamera
+from registry.cameras.view import CameraView
+from registry.records import (
+    CameraEvent,
+    CameraLease,
+    CameraRecord,
+    EventKind,
+    RecordingSegment,
+    Role,
+    User,
+    WorkerRecord,
+    utc_now,
+)
+from registry.vision.encoding import encode_jpeg
+from tests.app.conftest import Pages
+
+PICTURE = encode_jpeg(np.full((90, 160, 3), 70, np.uint8))
+REPORT = {
+    "fps": 5.0,
+    "size": [640, 360],
+    "source_size": [1280, 720],
+    "connections": 1,
+    "account": {"captured": 90, "inferred": {"people/1": 20}, "gated": 66, "dropped": {"overrun": 3}, "failed": 1},
+    "model": {"name": "people", "version": 1, "problem": ""},
+    "counts": {"gate": {"in": 4, "out": 2}},
+    "tracks": 3,
+    "objects": {"person": 2, "dog": 1},
+    "age_ms": {"median": 41.0, "p95": 88.0},
+}
+
+
+def cameras() -> None:  # a script of its own: what it uses it imports
+    from app.pages import cameras
+    from app.ui.states import error_box
+    from registry.errors import RegistryError
+
+    try:
+        cameras.draw()
+    except RegistryError as error:
+        error_box(error)
+
+
+def events() -> None:
+    from app.pages import events
+    from app.ui.states import error_box
+    from registry.errors import RegistryError
+
+    try:
+        events.draw()
+    except RegistryError as error:
+        error_box(error)
+
+
+def recordings() -> None:
+    from app.pages import recordings
+    from app.ui.states import error_box
+    from registry.errors import RegistryError
+
+    try:
+        recordings.draw()
+    except RegistryError as error:
+        error_box(error)
+
+
+@pytest.fixture(scope="module")
+def people(pages: Pages) -> dict[Role, User]:
+    return {role: pages.person(role) for role in Role}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(pages: Pages) -> Iterator[None]:
+    """Every test begins without cameras."""
+    yield
+    with pages.platform.database.write() as session:
+        for table in (CameraRecord, CameraLease, CameraEvent, RecordingSegment, WorkerRecord):
+            for row in session.exec(select(table)):
+                session.delete(row)
+
+
+def add(pages: Pages, name: str = "Yard", *, state: str = "", reason: str = "", **more: Any) -> CameraView:
+    """A camera, in a state as its worker would have reported it."""
+    asked = {"name": name, "url": "rtsp://10.20.0.7/yard", "username": "viewer", "password": "hunter-22"} | more
+    camera = pages.platform.cameras.create(local_actor(), NewCamera.model_validate(asked))
+    if state:
+        now = utc_now()
+        with pages.platform.database.write() as session:
+            session.merge(WorkerRecord(id="w", beat_at=now))
+            session.add(
+                CameraLease(
+                    camera_id=camera.id,
+                    worker_id="w",
+                    leased_until=now + timedelta(minutes=5),
+                    state=state,
+                    reason=reason,
+                    report=REPORT if state == "live" else {},
+                    reported_at=now,
+                    since=now,
+                )
+            )
+    return camera
+
+
+def happened(pages: Pages, camera: CameraView, **more: Any) -> CameraEvent:
+    """An event with its picture."""
+    event = CameraEvent(
+        camera_id=camera.id,
+        camera_name=camera.record.name,
+        label="person",
+        rule="entry",
+        zones=["door"],
+        score=0.9,
+        box=[0.2, 0.2, 0.6, 0.8],
+        track={"scores": [[0.0, 0.7], [0.5, 0.9]], "path": [[0.0, 0.3, 0.8], [0.5, 0.4, 0.8]]},
+        **more,
+    )
+    event.snapshot = event.thumbnail = f"events/{event.id}.jpg"
+    pages.platform.storage.put(event.snapshot, PICTURE)
+    with pages.platform.database.write() as session:
+        session.add(event)
+    return event
+
+
+def said(drawn: AppTest) -> str:
+    assert not drawn.exception
+    texts = [*drawn.markdown, *drawn.error, *drawn.caption, *drawn.warning, *drawn.title, *drawn.subheader]
+    return " ".join(each.value for each in texts).replace("\\", "").replace("\u2060", "")
+
+
+def buttons(drawn: AppTest) -> set[str]:
+    return {each.label for each in drawn.button}
+
+
+OFFERS = {Role.ADMIN: True, Role.ENGINEER: True, Role.OPERATOR: False}
+
+
+@pytest.mark.parametrize("role", OFFERS)
+def test_without_cameras_the_page_says_what_to_do_to_whom_can_do_it(
+    pages: Pages, people: dict[Role, User], role: Role
+) -> None:
+    drawn = pages.draw(cameras, people[role])
+    assert "No cameras yet" in said(drawn)
+    assert ("Add camera" in buttons(drawn)) is OFFERS[role]
+    assert ("Groups" in buttons(drawn)) is OFFERS[role]
+
+
+@pytest.mark.parametrize("page", [cameras, events, recordings], ids=["cameras", "events", "recordings"])
+def test_who_may_not_see_a_page_does_not_get_it(pages: Pages, people: dict[Role, User], page: Any) -> None:
+    add(pages)
+    drawn = pages.draw(page, people[Role.USER])
+    assert "may not do" in said(drawn)
+    assert not drawn.button
+    assert not pages.draw(page, None).button
+
+
+STATES = {
+    "live": ("live", "", ["Live", "person ×2 · dog", "gate 4 in, 2 out", "5.0 fps", "41 ms"]),
+    "wrong password": ("failed", "unauthorised", ["Needs a person", "refuses the name and password"]),
+    "waiting": ("waiting", "unreachable", ["Waiting", "Nothing answers"]),
+    "no worker": ("", "", ["Waiting", "No camera worker runs"]),
+}
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_a_tile_says_what_its_camera_is_doing(pages: Pages, people: dict[Role, User], case: str) -> None:
+    state, reason, words = STATES[case]
+    add(pages, state=state, reason=reason, model="")
+    with pages.platform.database.write() as session:  # a model that no registry has to know
+        for record in session.exec(select(CameraRecord)):
+            record.model, record.alias = "people", "champion"
+    seen = said(pages.draw(cameras, people[Role.OPERATOR]))
+    for word in words:
+        assert word in seen
+
+
+def test_the_grid_is_filtered_by_state_and_text(pages: Pages, people: dict[Role, User]) -> None:
+    add(pages, "Yard", state="live")
+    add(pages, "Gate")
+    drawn = pages.draw(cameras, people[Role.OPERATOR])
+    assert "2 cameras" in said(drawn)
+    drawn.selectbox(key="cameras.state").select("live").run()
+    assert "1 camera" in said(drawn)
+    drawn.text_input(key="cameras.search").set_value("gate").run()
+    assert "No such camera" in said(drawn)
+
+
+def test_an_operator_stops_and_starts_but_has_nothing_to_change(pages: Pages, people: dict[Role, User]) -> None:
+    camera = add(pages, state="live")
+    drawn = pages.draw(cameras, people[Role.OPERATOR], camera=camera.id)
+    assert "Boxes, zones and lines" in [each.label for each in drawn.toggle]
+    assert not drawn.segmented_control
+    assert buttons(drawn) <= {"All cameras", "Stop"}
+    drawn.button(key=f"camera.control.{camera.id}").click().run()
+    assert not pages.platform.cameras.get(local_actor(), camera.id).record.is_wanted
+    drawn.button(key=f"camera.control.{camera.id}").click().run()
+    assert pages.platform.cameras.get(local_actor(), camera.id).record.is_wanted
+
+
+def test_a_camera_is_added_and_its_password_never_shown_again(pages: Pages, people: dict[Role, User]) -> None:
+    drawn = pages.draw(cameras, people[Role.ENGINEER])
+    drawn.button(key="cameras.add").click().run()
+    key = "camera_form.new"
+    drawn.text_input(key=f"{key}.name").set_value("Gate")
+    drawn.text_input(key=f"{key}.url").set_value("gopher://10.20.0.8/gate").run()
+    drawn.text_input(key=f"{key}.username").set_value("viewer")
+    drawn.text_input(key=f"{key}.password").set_value("hunter-22")
+    drawn.button(key=f"{key}.save").click().run()
+    assert "a camera's url starts with" in said(drawn).lower()
+    assert pages.platform.cameras.page(local_actor())[1] == 0
+    drawn.text_input(key=f"{key}.url").set_value("rtsp://10.20.0.8/gate").run()
+    drawn.button(key=f"{key}.save").click().run()
+    [camera], _ = pages.platform.cameras.page(local_actor())
+    assert camera.record.sealed
+    shown = pages.draw(cameras, people[Role.ENGINEER], camera=camera.id)
+    shown.segmented_control(key="camera.view").set_value(":material/tune: Settings").run()
+    assert "hunter-22" not in said(shown) + " ".join(str(each.value) for each in shown.text_input)
+    shown.text_input(key=f"camera_form.{camera.id}.r1.name").set_value("North gate")
+    shown.button(key=f"camera_form.{camera.id}.r1.save").click().run()
+    changed = pages.platform.cameras.get(local_actor(), camera.id).record
+    assert (changed.name, changed.sealed) == ("North gate", camera.record.sealed)
+
+
+def test_a_camera_is_deleted_after_a_question(pages: Pages, people: dict[Role, User]) -> None:
+    camera = add(pages)
+    drawn = pages.draw(cameras, people[Role.ENGINEER], camera=camera.id)
+    drawn.segmented_control(key="camera.view").set_value(":material/tune: Settings").run()
+    drawn.button(key="camera.delete").click().run()
+    assert pages.platform.cameras.page(local_actor())[1] == 1
+    drawn.button(key="camera.delete.really").click().run()
+    assert pages.platform.cameras.page(local_actor())[1] == 0
+    assert "No cameras yet" in said(drawn)
+
+
+def test_a_camera_that_is_gone_is_said_to_be(pages: Pages, people: dict[Role, User]) -> None:
+    assert "there is no camera" in said(pages.draw(cameras, people[Role.OPERATOR], camera="0" * 32)).lower()
+
+
+SHAPES = {
+    "fits": ([(0.1, 0.1), (0.6, 0.1), (0.6, 0.8)], "door", ""),
+    "crosses itself": ([(0.1, 0.1), (0.6, 0.8), (0.6, 0.1), (0.1, 0.8)], "door", "neither cross nor touch"),
+    "no name": ([(0.1, 0.1), (0.6, 0.1), (0.6, 0.8)], "", "at least 1 character"),
+}
+
+
+@pytest.mark.parametrize("case", SHAPES)
+def test_a_zone_is_drawn_and_saved_and_a_wrong_one_is_told_beside_its_name(
+    pages: Pages, people: dict[Role, User], case: str
+) -> None:
+    points, name, refusal = SHAPES[case]
+    camera = add(pages)
+    drawn = pages.draw(cameras, people[Role.ENGINEER], camera=camera.id)
+    drawn.segmented_control(key="camera.view").set_value(":material/pentagon: Zones and rules").run()
+    drawn.session_state["zones.draft"].points = list(points)
+    drawn.run()
+    drawn.text_input(key="zones.name.0").set_value(name)
+    drawn.button(key="zones.add").click().run()
+    assert refusal in said(drawn)
+    if refusal:
+        assert drawn.button(key="zones.save").disabled
+        return
+    drawn.button(key="zones.save").click().run()
+    stored = pages.platform.cameras.get(local_actor(), camera.id).record
+    assert [zone["name"] for zone in stored.analysis["zones"]] == ["door"]
+    assert drawn.button(key="zones.save").disabled
+
+
+def test_events_are_listed_filtered_and_opened(pages: Pages, people: dict[Role, User]) -> None:
+    camera = add(pages)
+    event = happened(pages, camera)
+    with pages.platform.database.write() as session:
+        away = {"camera_id": camera.id, "camera_name": "Yard", "kind": EventKind.OFFLINE, "detail": "silent"}
+        session.add(CameraEvent(**away))
+        session.add(CameraEvent(**away, started_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    drawn = pages.draw(events, people[Role.OPERATOR])
+    assert {"person in door", "Camera went offline: no pictures come"} <= {
+        each.label.replace("\\", "") for each in drawn.button
+    }
+    assert "2 events" in said(drawn)
+    drawn.selectbox(key="events.time").select("8760").run()
+    assert "3 events" in said(drawn)
+    drawn.selectbox(key="events.kind").select("object").run()
+    assert "1 event" in said(drawn)
+    drawn.selectbox(key="events.label").select("person").run()
+    opened = pages.draw(events, people[Role.OPERATOR], event=event.id)
+    assert "person in door" in said(opened)
+    assert not {"Send", "Delete event"} & buttons(opened)
+
+
+def test_an_event_is_sent_to_a_new_dataset_and_remembers_it(pages: Pages, people: dict[Role, User]) -> None:
+    event = happened(pages, add(pages))
+    drawn = pages.draw(events, people[Role.ENGINEER], event=event.id)
+    drawn.text_input(key="event.dataset.new").set_value("yard-people").run()
+    drawn.button(key="event.dataset.send").click().run()
+    assert "In yard-people, version 1" in said(drawn).replace("**", "")
+    held = pages.platform.datasets.open(of_user(people[Role.ENGINEER], "session"), "yard-people").dataset
+    assert held.classes == ("person",)
+    assert held.samples[0].objects[0].box == (32.0, 18.0, 96.0, 72.0)
+    assert pages.platform.events.get(local_actor(), event.id).sent_to == "yard-people/1"
+    assert "Send" not in buttons(pages.draw(events, people[Role.ENGINEER], event=event.id))
+
+
+def test_a_day_of_recordings_is_told_and_where_there_is_none_why(pages: Pages, people: dict[Role, User]) -> None:
+    camera = add(pages, recording={"mode": "events"})
+    drawn = pages.draw(recordings, people[Role.OPERATOR])
+    assert "No recordings of this day" in said(drawn)
+    assert "Kept: with events 30 days, with motion 7 days, the rest 3 days, 20 GB at most" in said(drawn)
+    now = utc_now().replace(hour=12)
+    with pages.platform.database.write() as session:
+        for number in range(3):
+            begin = now + timedelta(seconds=10 * number)
+            session.add(
+                RecordingSegment(
+                    id=f"{number:032d}",  # in the order of their recording
+                    camera_id=camera.id,
+                    camera_name="Yard",
+                    started_at=begin,
+                    ended_at=begin + timedelta(seconds=10),
+                    path=f"{number}.mp4",
+                    has_event=number == 2,
+                )
+            )
+    seen = said(pages.draw(recordings, people[Role.OPERATOR]))
+    assert "30 s on this day, in 2 parts" in seen.replace("**", "")
+
+
+def which_model() -> None:
+    import streamlit as st
+
+    from app.ui.camera_model import _which, is_kept
+    from registry.cameras.view import CameraView
+    from registry.models.types import ModelSummary
+    from registry.records import CameraRecord, utc_now
+
+    now = utc_now()
+    model = ModelSummary("people", "detect", "", "private", "o", "o", frozenset(), now, now, 3, {"tested": 2})
+    for alias, version in (("", ""), ("gone", ""), ("tested", ""), ("", "1")):
+        record = CameraRecord(
+            name="n", url="-", model="people", alias=alias, version=version, owner_id="o", owner_name="o"
+        )
+        camera = CameraView(record, None, "", "stopped", "", "", None)
+        chosen = {"model": "people", **_which(f"{alias}{version}", model, camera)}
+        st.text(f"{is_kept(camera, chosen)} {is_kept(camera, {**chosen, 'alias': 'tested', 'version': None})}")
+
+
+def test_a_form_that_nobody_touched_chooses_no_other_model() -> None:
+    drawn = AppTest.from_function(which_model).run(timeout=30)
+    assert not drawn.exception
+    assert [each.value for each in drawn.text] == ["True False", "True False", "True True", "True False"]

@@ -1,0 +1,221 @@
+"""What each role finds on a model's page, and what becomes of a press that is refused."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.platform import Platform
+from app.ui import session
+from registry.access import Actor
+from registry.access.actor import local_actor, of_user
+from registry.models import tags
+from registry.models.publish import Draft
+from registry.models.registering import register
+from registry.models.server import tracking_uri
+from registry.models.types import CHAMPION
+from registry.records import Role
+from registry.runtime.loading import MODEL_FILE
+from registry.settings import Settings, load_settings
+from registry.testing.onnx_models import BLOB_CARD, blob_detector, blob_detector_with_nms
+
+PASSWORD = "engine-of-analysis"
+OF_EVERYBODY = ["Overview", "Versions", "Compare"]
+OF_BUILDERS = [*OF_EVERYBODY, "Train"]
+OF_THE_OWNER = [*OF_BUILDERS, "Optimise", "Access", "Settings"]
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory: pytest.TempPathFactory, mlflow_home: Settings) -> Iterator[Platform]:
+    """The rooms that a server would hand to its pages."""
+    home = tmp_path_factory.mktemp("pages") / "home"
+    platform = Platform.open(load_settings(home=home, mlflow_tracking_uri=tracking_uri(mlflow_home)))
+    platform.database.upgrade()
+    session.hold(platform)
+    yield platform
+    platform.database.close()
+
+
+@pytest.fixture(scope="module")
+def people(rooms: Platform) -> dict[str, Actor]:
+    """An owner, another engineer, an operator, a user and an administrator."""
+    roles = {"owner": Role.ENGINEER, **{role.value: role for role in Role}}
+    return {
+        name: of_user(rooms.accounts.create(local_actor(), f"the-{name}", PASSWORD, role), "session")
+        for name, role in roles.items()
+    }
+
+
+@pytest.fixture
+def shared(rooms: Platform, people: dict[str, Actor], unique: str) -> str:
+    """A model of three versions for everybody; the champion is the second, the third cannot be served."""
+    for model in (blob_detector(), blob_detector(), blob_detector_with_nms()):
+        alias = CHAMPION if model == blob_detector() else ""
+        rooms.models.publish(people["owner"], Draft(unique, {MODEL_FILE: model}, BLOB_CARD, alias=alias))
+    return unique
+
+
+def _detail(actor: "Actor", name: str) -> None:  # a script of its own: what it uses it imports
+    from app.ui import model_detail
+    from app.ui.states import error_box
+    from registry.errors import RegistryError
+
+    try:
+        model_detail.draw(actor, name)
+    except RegistryError as error:
+        error_box(error)
+
+
+def _listed(actor: "Actor") -> None:
+    from app.pages import models
+
+    models._list(actor)
+
+
+def _draw(page: Callable[..., None], *arguments: Any, tab: str = "") -> AppTest:
+    drawn = AppTest.from_function(page, default_timeout=60, args=arguments)
+    if tab:
+        drawn.session_state[f"model.tab.{arguments[1]}"] = tab
+    return drawn.run()
+
+
+def _labels(drawn: AppTest) -> set[str]:
+    return {button.label for button in drawn.button}
+
+
+def _tabs(drawn: AppTest) -> list[str]:
+    return [tab.label for tab in drawn.tabs]
+
+
+def _press(drawn: AppTest, label: str) -> AppTest:
+    [button] = [each for each in drawn.button if each.label == label]
+    return button.click().run()
+
+
+@pytest.mark.parametrize(
+    ("who", "tabs"),
+    [
+        ("user", OF_EVERYBODY),
+        ("operator", OF_EVERYBODY),
+        ("engineer", OF_BUILDERS),
+        ("owner", OF_THE_OWNER),
+        ("admin", OF_THE_OWNER),
+    ],
+)
+def test_only_the_owner_and_administrators_find_what_changes_a_model(
+    people: dict[str, Actor], shared: str, who: str, tabs: list[str]
+) -> None:
+    drawn = _draw(_detail, people[who], shared, tab="Versions")
+    assert not drawn.exception
+    assert _tabs(drawn) == tabs
+    changing = {"Promote", "Roll back to v1", "Delete"}
+    assert changing & _labels(drawn) == (changing if "Settings" in tabs else set())
+
+
+@pytest.mark.parametrize("who", ["user", "operator", "engineer"])
+def test_a_private_model_is_not_there_for_others(
+    rooms: Platform, people: dict[str, Actor], unique: str, who: str
+) -> None:
+    register(rooms.models, people["owner"], unique, access_level="private")
+    drawn = _draw(_detail, people[who], unique)
+    assert "There is no model" in drawn.error[0].value
+    assert not drawn.tabs
+    assert not _draw(_detail, people["owner"], unique).error
+
+
+def test_a_version_that_cannot_be_served_is_told_and_moves_nothing(
+    rooms: Platform, people: dict[str, Actor], shared: str
+) -> None:
+    drawn = _draw(_detail, people["owner"], shared, tab="Versions")
+    drawn.selectbox(key=f"model.alias_version.{shared}").select(3)
+    drawn = _press(drawn, "Promote")
+    [said] = [box.value for box in drawn.error]
+    assert "cannot be served" in said
+    assert "champion stays where it is" in said
+    assert rooms.models.get(people["owner"], shared).aliases == {CHAMPION: 2}
+
+
+def test_a_rollback_asks_back_first(rooms: Platform, people: dict[str, Actor], shared: str) -> None:
+    drawn = _press(_draw(_detail, people["owner"], shared, tab="Versions"), "Roll back to v1")
+    assert rooms.models.get(people["owner"], shared).aliases == {CHAMPION: 2}
+    assert "Roll back to v1" not in _labels(drawn)
+    drawn = _press(drawn, "Really roll back")
+    assert not drawn.error
+    assert rooms.models.get(people["owner"], shared).aliases == {CHAMPION: 1}
+    assert any("v2 → **v1**" in each.value and "owner" in each.value for each in drawn.markdown)
+
+
+def test_an_alias_of_ones_own_is_moved_and_removed(rooms: Platform, people: dict[str, Actor], shared: str) -> None:
+    rooms.models.set_alias(people["owner"], shared, "line-3", 2)
+    drawn = _draw(_detail, people["owner"], shared, tab="Versions")
+    drawn.selectbox(key=f"model.alias.{shared}").select("line-3")
+    drawn.selectbox(key=f"model.alias_version.{shared}").select(1)
+    drawn = _press(drawn, "Promote")
+    assert rooms.models.get(people["owner"], shared).aliases == {CHAMPION: 2, "line-3": 1}
+    drawn = _press(_press(drawn, "Remove"), "Really remove")
+    assert rooms.models.get(people["owner"], shared).aliases == {CHAMPION: 2}
+
+
+def test_a_right_that_went_takes_its_buttons_along(rooms: Platform, people: dict[str, Actor], shared: str) -> None:
+    drawn = _draw(_detail, people["owner"], shared, tab="Versions")
+    drawn.selectbox(key=f"model.alias_version.{shared}").select(1)
+    with rooms.models.connected() as client:
+        client.set_registered_model_tag(shared, tags.OWNER_ID, people["engineer"].id)
+    drawn = _press(drawn, "Promote")
+    assert "Promote" not in _labels(drawn)
+    assert rooms.models.get(people["owner"], shared).aliases == {CHAMPION: 2}
+
+
+def test_a_grant_to_nobody_is_told_and_one_to_somebody_listed(
+    rooms: Platform, people: dict[str, Actor], shared: str
+) -> None:
+    drawn = _draw(_detail, people["owner"], shared, tab="Access")
+    drawn.text_input(key=f"model.grant.{shared}.0").input("nobody-here")
+    drawn = _press(drawn, "Grant")
+    assert "Nobody has the id or the name" in drawn.error[0].value
+    drawn.text_input(key=f"model.grant.{shared}.0").input("the-user")
+    drawn = _press(drawn, "Grant")
+    assert not drawn.error
+    assert people["user"].id in rooms.models.get(people["owner"], shared).granted_to
+    _press(_press(drawn, "Revoke"), "Really revoke")
+    assert rooms.models.get(people["owner"], shared).granted_to == frozenset()
+
+
+def test_an_archived_model_says_so_and_comes_back(rooms: Platform, people: dict[str, Actor], shared: str) -> None:
+    drawn = _draw(_detail, people["owner"], shared, tab="Settings")
+    drawn = _press(_press(drawn, "Archive this model"), "Really archive")
+    assert rooms.models.get(people["owner"], shared).archived
+    assert "Try it" not in _labels(drawn)
+    _press(drawn, "Bring it back")
+    assert not rooms.models.get(people["owner"], shared).archived
+
+
+def test_a_deletion_asks_back_first(rooms: Platform, people: dict[str, Actor], shared: str) -> None:
+    drawn = _draw(_detail, people["owner"], shared, tab="Settings")
+    drawn = _press(drawn, "Delete this model")
+    drawn = _press(drawn, "Cancel")
+    assert rooms.models.get(people["owner"], shared)
+    _press(_press(drawn, "Delete this model"), "Really delete")
+    assert rooms.models.list(people["admin"], search=shared, archived=None)[1] == 0
+
+
+def test_the_list_is_narrowed_by_its_filters(rooms: Platform, people: dict[str, Actor], unique: str) -> None:
+    register(rooms.models, people["owner"], f"{unique}-a", task="detect", access_level="premium")
+    register(rooms.models, people["admin"], f"{unique}-b", task="classify")
+
+    def names(drawn: AppTest) -> list[str]:
+        shown = [each.value.replace("\\", "") for each in drawn.markdown if each.value.startswith(f"**{unique[:1]}")]
+        return [each.strip("*").removeprefix(f"{unique}-") for each in shown]
+
+    drawn = _draw(_listed, people["admin"])
+    drawn = drawn.text_input(key="models.search").input(unique).run()
+    assert names(drawn) == ["a", "b"]
+    assert names(drawn.selectbox(key="models.task").select("detect").run()) == ["a"]
+    assert names(drawn.selectbox(key="models.task").select("").run()) == ["a", "b"]
+    assert names(drawn.selectbox(key="models.access").select("premium").run()) == ["a"]
+    assert names(drawn.selectbox(key="models.access").select("").run()) == ["a", "b"]
+    assert names(drawn.selectbox(key="models.owner").select("the-owner").run()) == ["a"]
+    assert names(drawn.selectbox(key="models.state").select(True).run()) == []
+    other = _draw(_listed, people["user"])
+    assert names(other.text_input(key="models.search").input(unique).run()) == ["b"]

@@ -1,0 +1,142 @@
+"""What an engineer may do through MLflow's own interface, and what is kept from it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from mlflow import MlflowClient
+
+from registry.testing.platform import Running
+from tests.contract.conftest import refusal
+
+BASE = "/mlflow/api/2.0/mlflow"
+MODEL = "digit-classifier"
+Ask = Callable[..., httpx.Response]
+
+
+@pytest.fixture(scope="module")
+def engineer(api: httpx.Client, platform: Running) -> httpx.Client:
+    made = {"username": "mlflow-engineer", "password": platform.password, "role": "engineer"}
+    api.post("/api/v1/users", json=made).raise_for_status()
+    given = {"username": made["username"], "password": made["password"]}
+    token = httpx.post(f"{platform.url}/api/v1/auth/login", json=given).raise_for_status().json()["access_token"]
+    return httpx.Client(base_url=platform.url, timeout=60, headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.fixture(scope="module")
+def version(api: httpx.Client) -> dict[str, Any]:
+    """A published version as MLflow tells it, with the experiment of its run."""
+    found = api.get(f"{BASE}/model-versions/get", params={"name": MODEL, "version": "1"}).raise_for_status().json()
+    run = api.get(f"{BASE}/runs/get", params={"run_id": found["model_version"]["run_id"]}).raise_for_status().json()
+    return {**found["model_version"], **run["run"]["info"]}
+
+
+def _json(path: str, named: str, field: str, **further: object) -> Any:
+    def ask(client: httpx.Client, version: dict[str, Any]) -> httpx.Response:
+        return client.post(f"{BASE}/{path}", json={named: version[field], **further})
+
+    return pytest.param(ask, id=f"{path} by {named}")
+
+
+def _upload(client: httpx.Client, version: dict[str, Any]) -> httpx.Response:
+    where = {"run_uuid": version["run_id"], "path": "model/model.onnx"}
+    return client.post("/mlflow/ajax-api/2.0/mlflow/upload-artifact", params=where, content=b"junk")
+
+
+def _put(client: httpx.Client, version: dict[str, Any]) -> httpx.Response:
+    place = f"{version['experiment_id']}/{version['run_id']}/artifacts/model/model.onnx"
+    return client.put(f"/mlflow/api/2.0/mlflow-artifacts/artifacts/{place}", content=b"junk")
+
+
+def _put_beside(client: httpx.Client, version: dict[str, Any]) -> httpx.Response:
+    place = f"./{version['experiment_id']}/2.0/mlflow/runs/x"
+    return client.put(f"/mlflow/api/2.0/mlflow-artifacts/artifacts/{place}", content=b"junk")
+
+
+def _packed(client: httpx.Client, version: dict[str, Any]) -> httpx.Response:
+    return client.post(f"{BASE}/runs/delete", json=f'{{"run_id": "{version["run_id"]}"}}')
+
+
+ATTEMPTS = [
+    pytest.param(_upload, id="upload-artifact"),
+    pytest.param(_put, id="artifact put"),
+    pytest.param(_put_beside, id="artifact put that looks like another call"),
+    pytest.param(_packed, id="JSON within JSON"),
+    _json("runs/delete", "run_id", "run_id"),
+    _json("runs/delete", "runId", "run_id"),
+    _json("runs/update", "run_uuid", "run_id", status="FAILED"),
+    _json("runs/set-tag", "run_id", "run_id", key="mlflow.runName", value="mine"),
+    _json("runs/log-metric", "run_id", "run_id", key="map", value=1.0, timestamp=0),
+    _json("runs/log-batch", "run_id", "run_id", metrics=[]),
+    _json("traces/link", "run_ids", "run_id"),
+    _json("runs/create", "experiment_id", "experiment_id"),
+    _json("experiments/delete", "experiment_id", "experiment_id"),
+    _json("experiments/update", "experiment_id", "experiment_id", new_name="mine"),
+]
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_what_published_models_lie_in_is_not_written_by_engineers(
+    attempt: Ask, engineer: httpx.Client, api: httpx.Client, version: dict[str, Any]
+) -> None:
+    refusal(attempt(engineer, version), 403, "forbidden")
+    run = api.get(f"{BASE}/runs/get", params={"run_id": version["run_id"]}).raise_for_status().json()["run"]
+    assert run["info"]["lifecycle_stage"] == "active"
+    artifact = {"run_id": version["run_id"], "path": "model/model.onnx"}
+    assert api.get("/mlflow/get-artifact", params=artifact).raise_for_status().content != b"junk"
+
+
+def _told(api: httpx.Client, call: str, outcome: str) -> bool:
+    """Whether the trail has it; the row is written after the answer went out."""
+    wanted = {"person": "mlflow-engineer", "action": "mlflow.change", "outcome": outcome}
+    found = api.get("/api/v1/audit", params=wanted).json()["items"]
+    return any(entry["target"].endswith(call) for entry in found)
+
+
+def test_refusals_are_in_the_trail(
+    engineer: httpx.Client, api: httpx.Client, version: dict[str, Any], until: Callable[[Callable[[], bool]], bool]
+) -> None:
+    refusal(_upload(engineer, version), 403, "forbidden")
+    assert until(lambda: _told(api, "upload-artifact", "refused"))
+
+
+def test_where_files_are_kept_is_not_chosen_by_engineers(engineer: httpx.Client) -> None:
+    for key in ("artifact_location", "artifactLocation"):
+        given = {"name": f"elsewhere-{key}", key: "file:///tmp/elsewhere"}
+        refusal(engineer.post(f"{BASE}/experiments/create", json=given), 403, "forbidden")
+    assert engineer.post(f"{BASE}/experiments/create", json={"name": "here"}).status_code == 200
+
+
+def test_the_default_experiment_stays(engineer: httpx.Client) -> None:
+    refusal(engineer.post(f"{BASE}/experiments/delete", json={"experiment_id": "0"}), 403, "forbidden")
+
+
+@pytest.mark.parametrize("path", ["gateway/secrets/create", "webhooks/create", "jobs/create", ".", "runs/../runs"])
+def test_parts_that_nobody_thought_of_are_closed(engineer: httpx.Client, path: str) -> None:
+    assert engineer.post(f"{BASE}/{path}", json={}).status_code in {403, 404}
+
+
+def test_a_body_that_is_no_json_or_too_long_is_told(engineer: httpx.Client) -> None:
+    refusal(engineer.post(f"{BASE}/runs/set-tag", content=b"{"), 422, "invalid_input")
+    refusal(engineer.post(f"{BASE}/runs/set-tag", content=b"[" * 100_000), 422, "invalid_input")
+    refusal(engineer.post(f"{BASE}/runs/log-batch", content=b" " * (5 << 20)), 413, "upload_too_large")
+
+
+def test_an_engineers_own_runs_are_written_with_mlflows_client(
+    engineer: httpx.Client,
+    api: httpx.Client,
+    platform: Running,
+    monkeypatch: pytest.MonkeyPatch,
+    until: Callable[[Callable[[], bool]], bool],
+) -> None:
+    made = engineer.post("/api/v1/auth/api-key/generate", json={"name": "mlflow", "scopes": ["models"]}).json()
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", made["key"])
+    client = MlflowClient(f"{platform.url}/mlflow", f"{platform.url}/mlflow")
+    run = client.create_run(client.create_experiment("own-work")).info.run_id
+    client.log_metric(run, "loss", 0.5)
+    client.log_text(run, "hello", "notes/note.txt")
+    client.set_terminated(run)
+    assert client.get_run(run).info.status == "FINISHED"
+    client.delete_run(run)
+    assert until(lambda: _told(api, "runs/delete", "ok"))

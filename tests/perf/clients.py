@@ -1,0 +1,143 @@
+"""Clients for the serving benches: several at once, or more than the server can answer."""
+
+import http.client
+import json
+import statistics
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from registry.testing.platform import Running
+
+_TIMEOUT_S = 120
+_IDLE_S = 2.0  # the server closes a connection that was idle for 5
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a group of clients got: seconds of each accepted answer, refusals with their own, failures."""
+
+    seconds: float = 0.0
+    answers: list[tuple[float, float]] = field(default_factory=list)  # when it ended, how long it took
+    refusals: list[float] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    versions: set[int] = field(default_factory=set)
+
+    @property
+    def a_second(self) -> float:
+        """Answers a second."""
+        return len(self.answers) / self.seconds
+
+    def latency_ms(self, share: float) -> float:
+        """The quantile of the accepted answers' durations."""
+        return quantile([took for _, took in self.answers], share) * 1e3
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value that a share of them does not exceed."""
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+
+
+class HttpPredict:
+    """One request after another on one connection, with as little of a client as possible."""
+
+    def __init__(self, running: Running, image: bytes, model: str) -> None:
+        address = urlsplit(running.url)
+        self._connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_TIMEOUT_S)
+        self._used = time.monotonic()
+        boundary = uuid.uuid4().hex
+        fields = f'--{boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n{model}\r\n'
+        file = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="x.jpg"\r\n\r\n'
+        self._body = fields.encode() + file.encode() + image + f"\r\n--{boundary}--\r\n".encode()
+        self._headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        given = json.dumps({"username": running.username, "password": running.password}).encode()
+        _, content = self._call("/api/v1/auth/login", given, {"Content-Type": "application/json"})
+        self._headers["Authorization"] = f"Bearer {json.loads(content)['access_token']}"
+        self._stages: list[dict[str, float]] = []
+
+    def __call__(self) -> dict:  # type: ignore[type-arg]
+        """The answer to one request."""
+        status, content = self.ask()
+        if status != 200:
+            raise RuntimeError(f"predict: {status} {content[:300]!r}")
+        answer: dict = json.loads(content)  # type: ignore[type-arg]
+        self._stages.append(answer["timing_ms"])
+        return answer
+
+    def ask(self) -> tuple[int, bytes]:
+        """Status and content of one request."""
+        return self._call("/api/v1/inference/predict", self._body, self._headers)
+
+    @property
+    def stages_ms(self) -> dict[str, float]:
+        """The median of each stage that the server reported."""
+        return {name: statistics.median(each[name] for each in self._stages) for name in self._stages[0]}
+
+    def _call(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        if time.monotonic() - self._used > _IDLE_S:
+            self._connection.close()  # the next request opens it anew
+        self._connection.request("POST", path, body, headers)
+        response = self._connection.getresponse()
+        content = response.read()
+        self._used = time.monotonic()
+        return response.status, content
+
+
+def closed_loop(clients: Sequence[HttpPredict], seconds: float) -> Outcome:
+    """Each client asks again as soon as it has its answer."""
+    outcome, end = Outcome(), time.perf_counter() + seconds
+
+    def work(client: HttpPredict) -> None:
+        while time.perf_counter() < end:
+            _ask(client, outcome)
+
+    outcome.seconds = _together([lambda client=client: work(client) for client in clients])
+    return outcome
+
+
+def open_loop(clients: Sequence[HttpPredict], a_second: float, seconds: float) -> Outcome:
+    """Requests at a fixed rate whatever becomes of them; there must be clients enough to send on time."""
+    outcome, begun, lock, sent = Outcome(), time.perf_counter(), threading.Lock(), 0
+
+    def work(client: HttpPredict) -> None:
+        nonlocal sent
+        while True:
+            with lock:
+                due, sent = begun + sent / a_second, sent + 1
+            if due > begun + seconds:
+                return
+            time.sleep(max(0.0, due - time.perf_counter()))
+            _ask(client, outcome)
+
+    outcome.seconds = _together([lambda client=client: work(client) for client in clients])
+    return outcome
+
+
+def _ask(client: HttpPredict, outcome: Outcome) -> None:
+    started = time.perf_counter()
+    try:
+        status, content = client.ask()
+    except OSError as error:
+        outcome.failed.append(str(error))
+        return
+    ended = time.perf_counter()
+    if status == 200:
+        outcome.answers.append((ended, ended - started))
+        outcome.versions.add(json.loads(content)["model"]["version"])
+    elif status == 503:
+        outcome.refusals.append(ended - started)
+    else:
+        outcome.failed.append(f"{status} {content[:200]!r}")
+
+
+def _together(works: Sequence[Callable[[], None]]) -> float:
+    threads = [threading.Thread(target=work) for work in works]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - started

@@ -1,0 +1,271 @@
+"""Batches through real registered models: every task, odd images, kills in between, cancelling."""
+
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from registry.access import Actor
+from registry.access.actor import local_actor
+from registry.errors import InvalidInput, ModelNotFound
+from registry.jobs.batch import predict_batch
+from registry.jobs.batch_inputs import Upload
+from registry.jobs.batches import Asked, Batches
+from registry.jobs.files import JobFiles
+from registry.jobs.jobs import Jobs
+from registry.jobs.rooms import JobRooms
+from registry.jobs.running import JobRun, execute
+from registry.models.publish import Draft
+from registry.models.registry import ModelRegistry
+from registry.models.serving import Serving, Thresholds
+from registry.models.types import CHAMPION
+from registry.records import Database, Job, JobState, jobs
+from registry.runtime.card import ModelCard
+from registry.runtime.loading import MODEL_FILE
+from registry.storage import LocalStorage
+from registry.testing import onnx_models as made
+from registry.vision.encoding import encode_png
+
+ADA = local_actor()
+
+
+class Works:
+    """One platform's batches, run in this process by hand."""
+
+    def __init__(self, models: ModelRegistry, serving: Serving, database: Database, folder: Path) -> None:
+        self.models, self.serving, self.database = models, serving, database
+        self.storage = LocalStorage(folder)
+        self.jobs = Jobs(database, self.storage)
+        self.batches = Batches(self.jobs, models)
+        self.rooms = JobRooms(models.settings, database, models.live, self.storage, models, serving)
+
+    def publish(self, name: str, model: bytes, card: ModelCard) -> None:
+        self.models.publish(ADA, Draft(name, {MODEL_FILE: model}, card, alias=CHAMPION))
+
+    def start(self, asked: Asked, images: Iterable[tuple[str, bytes]]) -> Job:
+        return self.batches.start_uploads(ADA, asked, [Upload(name, [data]) for name, data in images])
+
+    def run(self, job: Job, work: Callable[[JobRun], dict[str, Any]] | None = None) -> Job:
+        with self.database.write() as session:
+            found = session.get(Job, job.id)
+            assert found is not None
+            ticket = jobs.hand_over(session, found)
+        execute(self.database, self.storage, job.id, ticket, work or (lambda run: predict_batch(run, self.rooms)))
+        return self.jobs.get(ADA, job.id)
+
+    def read(self, job: Job, name: str) -> bytes:
+        with self.jobs.open_result(ADA, job.id, name)[0] as file:
+            return file.read()
+
+    def lines(self, job: Job) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.read(job, "results.jsonl").splitlines()]
+
+    def table(self, job: Job) -> pd.DataFrame:
+        return pd.read_parquet(io.BytesIO(self.read(job, "results.parquet")))
+
+
+@pytest.fixture
+def works(models: ModelRegistry, serving: Serving, sqlite: Database, tmp_path: Path) -> Works:
+    return Works(models, serving, sqlite, tmp_path / "storage")
+
+
+def _blob(level: int = 255, side: int = 64) -> bytes:
+    image = np.zeros((side, side, 3), np.uint8)
+    image[16:32, 16:32] = level
+    return encode_png(image)
+
+
+@pytest.mark.parametrize(
+    ("model", "card", "column"),
+    [
+        (made.blob_detector(), made.BLOB_CARD, "x1"),
+        (made.blob_segmenter(), made.BLOB_SEGMENT_CARD, "area"),
+        (made.blob_poser(), made.BLOB_POSE_CARD, "keypoints"),
+        (made.colour_classifier(), made.COLOUR_CARD, "label"),
+        (made.colour_embedder(), made.COLOUR_EMBED_CARD, "embedding"),
+    ],
+    ids=lambda each: str(getattr(each, "task", "")) or None,
+)
+def test_each_task_answers_as_a_single_prediction_does(
+    works: Works, unique: str, model: bytes, card: ModelCard, column: str
+) -> None:
+    works.publish(unique, model, card)
+    job = works.run(works.start(Asked(unique, annotate=True), [("a.png", _blob()), ("b.png", _blob(200))]))
+    assert job.state == JobState.SUCCEEDED, job.error
+    assert job.result is not None
+    assert (job.result["images"], job.result["answered"], job.result["failed"]) == (2, 2, [])
+    with works.models.connected() as client:
+        noted = client.get_run(job.mlflow_run_id)
+    assert noted.data.tags["nexusai.job"] == job.id
+    assert (noted.data.metrics["answered"], noted.data.params["model"]) == (2, unique)
+    alone = works.serving.predict(ADA, _blob(), model=unique).prediction.to_dict()
+    line = works.lines(job)[0]
+    assert line.pop("file") == "a.png"
+    assert {**line, "timing_ms": 0} == {**json.loads(json.dumps(alone)), "timing_ms": 0}
+    table = works.table(job)
+    assert column in table
+    assert set(table["file"]) == {"a.png", "b.png"}
+    with zipfile.ZipFile(io.BytesIO(works.read(job, "annotated.zip"))) as archive:
+        pictures = [cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), 1) for name in archive.namelist()]
+    assert [picture.ndim for picture in pictures] == [3, 3]
+
+
+def test_unreadable_images_are_listed_and_the_rest_goes_on(works: Works, unique: str) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    odd = [("good.png", _blob()), ("cut.png", _blob()[:50]), ("no.jpg", b"\xff\xd8\xff"), ("empty.png", b"")]
+    job = works.run(works.start(Asked(unique), [*odd, ("last.png", _blob())]))
+    assert job.state == JobState.SUCCEEDED
+    assert job.result is not None
+    assert [each["file"] for each in job.result["failed"]] == ["cut.png", "no.jpg", "empty.png"]
+    assert all(each["code"] == "image_unreadable" and each["message"] for each in job.result["failed"])
+    assert [line["file"] for line in works.lines(job)] == [name for name, _ in odd] + ["last.png"]
+    assert (job.result["answered"], job.done, job.total) == (2, 5, 5)
+
+
+def test_the_same_images_asked_for_alike_are_one_job(works: Works, unique: str) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    images = [("a.png", _blob())]
+    first = works.start(Asked(unique), images)
+    assert works.start(Asked(unique), images).id == first.id
+    assert works.start(Asked(unique, version=1), images).id == first.id  # it is that version
+    assert works.start(Asked(unique, thresholds=Thresholds(0.9)), images).id != first.id
+    assert works.start(Asked(unique), [("a.png", _blob(99))]).id != first.id
+    inputs = {key.split("/")[1] for key in works.storage.keys("jobs/")}
+    assert len(inputs) == 3, "what was sent again is not kept again"
+    works.run(first)
+    assert works.start(Asked(unique), images).id == first.id
+    works.publish(unique, made.blob_detector_with_nms(), made.BLOB_NMS_CARD)
+    assert works.start(Asked(unique), images).id != first.id  # another version answers now
+
+
+def test_a_run_that_died_is_gone_on_with(works: Works, unique: str) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    images = [(f"{number:02d}.png", _blob(100 + number)) for number in range(40)]
+    job = works.start(Asked(unique, annotate=True), images)
+
+    class Died(BaseException):
+        """As if the process were gone."""
+
+    def dies(run: JobRun) -> dict[str, Any]:
+        def progress(done: int, total: int, stage: str) -> None:
+            run.done = done
+            if done >= 25:
+                raise Died
+
+        run.progress = progress  # type: ignore[method-assign]
+        return predict_batch(run, works.rooms)
+
+    from registry.jobs import batch_parts
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_parts, "_FLUSH_LINES", 10)
+        with pytest.raises(Died):
+            works.run(job, dies)
+    files = JobFiles(works.storage, job.id)
+    kept = [name for name in files.names("parts") if name.endswith(".jsonl")]
+    assert kept == ["00000000-00000010.jsonl", "00000010-00000020.jsonl"]
+    with works.database.write() as session:
+        jobs.put_back(session, job.id, 1)
+    answered = works.serving.answered
+    ended = works.run(job)
+    assert works.serving.answered - answered == 20, "what was stored is not done again"
+    assert [line["file"] for line in works.lines(ended)] == [name for name, _ in images]
+    with zipfile.ZipFile(io.BytesIO(works.read(ended, "annotated.zip"))) as archive:
+        assert len(archive.namelist()) == 40
+    assert all("/results/" in key for key in works.storage.keys(f"jobs/{job.id}/"))
+
+
+def test_cancelling_keeps_what_is_finished(works: Works, unique: str) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    job = works.start(Asked(unique), [(f"{number}.png", _blob(100 + number)) for number in range(60)])
+
+    def cancelled(run: JobRun) -> dict[str, Any]:
+        tell = run.progress
+
+        def progress(done: int, total: int, stage: str) -> None:
+            tell(done, total, stage)
+            if done == 20:
+                works.jobs.cancel(ADA, job.id)
+                run.beat()
+
+        run.progress = progress  # type: ignore[method-assign]
+        return predict_batch(run, works.rooms)
+
+    ended = works.run(job, cancelled)
+    assert ended.state == JobState.CANCELLED
+    assert ended.result is not None
+    assert 20 <= ended.result["images"] < 40
+    assert len(works.lines(ended)) == ended.result["images"]
+    again = works.start(Asked(unique), [(f"{number}.png", _blob(100 + number)) for number in range(60)])
+    assert again.id != job.id
+
+
+def test_the_version_is_that_of_the_start_whatever_the_alias_does(works: Works, unique: str) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    job = works.start(Asked(unique), [("a.png", _blob())])
+    works.publish(unique, made.blob_detector_with_nms(), made.BLOB_NMS_CARD)
+    ended = works.run(job)
+    assert ended.result is not None
+    assert ended.result["model"] == {"name": unique, "version": 1}
+
+
+def test_a_model_that_is_gone_fails_the_job_with_what_to_do(works: Works, unique: str) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    job = works.start(Asked(unique), [("a.png", _blob())])
+    with works.models.connected() as client:
+        client.delete_registered_model(unique)
+    works.serving._resolver.forget(unique)
+    ended = works.run(job)
+    assert ended.state == JobState.FAILED
+    assert ended.error is not None
+    assert ended.error["code"] == "model_not_found"
+    assert ended.error["hint"]
+
+
+def test_a_sender_who_goes_away_leaves_nothing(works: Works, unique: str, user: Actor) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+
+    def breaks() -> Iterable[bytes]:
+        yield b"half"
+        raise EOFError
+
+    with pytest.raises(EOFError):
+        works.batches.start_uploads(ADA, Asked(unique), [Upload("a.png", [_blob()]), Upload("b.png", breaks())])
+    assert list(works.storage.keys()) == []
+    assert works.jobs.page(ADA) == ([], 0)
+
+
+def test_nothing_is_started_that_could_not_run(works: Works, unique: str) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    with pytest.raises(ModelNotFound):
+        works.start(Asked("no-such-model"), [("a.png", _blob())])
+    with pytest.raises(InvalidInput, match="no image"):
+        works.start(Asked(unique), [])
+    with pytest.raises(InvalidInput, match="confidence"):
+        works.start(Asked(unique, thresholds=Thresholds(1.5)), [("a.png", _blob())])
+    assert list(works.storage.keys()) == []
+
+
+def test_two_who_send_the_same_at_once_get_one_job(works: Works, unique: str) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    together, found = threading.Barrier(3), []
+
+    def send() -> None:
+        together.wait()
+        found.append(works.start(Asked(unique), [("a.png", _blob())]).id)
+
+    threads = [threading.Thread(target=send) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 3
+    assert len(set(found)) == 1

@@ -1,0 +1,194 @@
+"""Handing over, noticing what died, telling how it ended; the engine is one that writes down what it is asked."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from registry.access import Actor
+from registry.access.actor import local_actor
+from registry.access.live import Live, SettingsEditor
+from registry.jobs.care import NOT_BEGUN, SILENT_S
+from registry.jobs.care_parameters import BackupParameters
+from registry.jobs.kinds import BATCH
+from registry.records import Database, Job, JobState, jobs, utc_now
+from registry.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.registry.jobs.conftest import Shop
+
+
+def _take(shop: "Shop", job: Job) -> int:
+    ticket = shop.now(job).ticket
+    with shop.database.write() as session:
+        assert jobs.take(session, job.id, ticket) is not None
+    return ticket
+
+
+def test_a_job_is_handed_over_once_whoever_looks(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    shop.wait(0)
+    shop.wait(1)
+    assert shop.engine.started == [(job.id, 1)]
+    assert shop.now(job).flow_run_id == f"{job.id}-1"
+    with shop.database.write() as session:  # only the newest ticket takes it, and once
+        assert jobs.take(session, job.id, 0) is None
+        assert jobs.take(session, job.id, 1) is not None
+        assert jobs.take(session, job.id, 1) is None
+
+
+def test_no_more_run_at_once_than_the_settings_say(
+    shop: "Shop", user: Actor, database: Database, settings: Settings
+) -> None:
+    queued = [shop.queue(user) for _ in range(4)]
+    shop.wait(0)
+    assert [job_id for job_id, _ in shop.engine.started] == [queued[0].id]  # one batch by default
+    editor = SettingsEditor(database, Live(database, settings))
+    editor.set(local_actor(), "batch_jobs_at_once", value=9)
+    editor.set(local_actor(), "jobs_at_once", value=3)
+    shop.care._live.refresh()
+    shop.wait(0)
+    assert [job_id for job_id, _ in shop.engine.started] == [job.id for job in queued[:3]]
+
+
+def test_while_the_engine_is_away_jobs_wait_and_say_so(shop: "Shop", user: Actor) -> None:
+    shop.engine.away = True
+    job = shop.queue(user)
+    shop.wait(0)
+    assert "Prefect does not answer" in shop.jobs.to_dict(shop.now(job))["waiting_for"]
+    shop.engine.away = False
+    shop.wait(0)
+    assert shop.engine.started == [(job.id, 1)]
+    assert "being started" in shop.jobs.to_dict(shop.now(job))["waiting_for"]
+
+
+def test_a_run_that_falls_silent_is_tried_again_until_it_helps_no_more(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    for attempt in range(1, BATCH.most_losses + 2):
+        shop.wait(0)
+        assert _take(shop, job) == attempt
+        shop.wait(0)
+        shop.wait(SILENT_S - 1)
+        assert shop.now(job).state == JobState.RUNNING
+        shop.wait(2)
+    ended = shop.now(job)
+    assert ended.state == JobState.FAILED
+    assert ended.error is not None
+    assert ended.error["code"] == "job_died"
+
+
+def test_a_run_that_finishes_something_each_time_is_never_given_up(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    for attempt in range(1, BATCH.most_losses + 5):
+        shop.wait(0)
+        ticket = _take(shop, job)
+        with shop.database.write() as session:
+            jobs.beat(session, job.id, ticket, done=attempt, total=10, stage="")
+        shop.wait(0)
+        shop.wait(SILENT_S + 1)
+        assert shop.now(job).ticket == attempt + 1, "it waits for its next ticket, or has it"
+
+
+def test_a_run_that_beats_is_left_alone(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    shop.wait(0)
+    ticket = _take(shop, job)
+    for done in range(5):
+        with shop.database.write() as session:
+            assert jobs.beat(session, job.id, ticket, done=done, total=10, stage="") is not None
+        shop.wait(SILENT_S - 1)
+    assert shop.now(job).state == JobState.RUNNING
+
+
+def test_a_lost_run_changes_nothing_any_more(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    shop.wait(0)
+    old = _take(shop, job)
+    shop.wait(0)
+    shop.wait(SILENT_S + 1)
+    new = _take(shop, job)
+    assert new == old + 1
+    with shop.database.write() as session:
+        assert jobs.beat(session, job.id, old, done=9, total=10, stage="") is None
+        assert not jobs.end(session, job.id, old, JobState.SUCCEEDED, result={"by": "the dead"})
+        assert jobs.end(session, job.id, new, JobState.SUCCEEDED, result={"by": "the living"})
+        assert not jobs.end(session, job.id, new, JobState.FAILED, error={})
+    assert shop.now(job).result == {"by": "the living"}
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_cancelled_run_that_dies_is_cancelled(shop: "Shop", user: Actor, where: str) -> None:
+    job = shop.queue(user)
+    shop.wait(0)
+    _take(shop, job)
+    if where == "here":
+        shop.jobs.cancel(user, job.id)
+    else:
+        shop.engine.standings[f"{job.id}-1"] = "cancelled"
+    shop.wait(0)
+    shop.wait(SILENT_S + 1)
+    assert shop.now(job).state == JobState.CANCELLED
+
+
+@pytest.mark.parametrize("standing", ["ended", "unknown", "starting"])
+def test_a_run_that_never_begins_is_handed_over_anew(shop: "Shop", user: Actor, standing: str) -> None:
+    job = shop.queue(user)
+    shop.wait(0)
+    shop.engine.standings[f"{job.id}-1"] = standing  # type: ignore[assignment]
+    if standing == "starting":
+        shop.wait(0)
+        assert shop.now(job).ticket == 1  # it may still come
+        with shop.database.write() as session:
+            late = session.get(Job, job.id)
+            assert late is not None
+            late.handed_over_at = utc_now() - NOT_BEGUN - timedelta(seconds=1)
+    shop.wait(0)
+    shop.wait(0)
+    assert shop.engine.started == [(job.id, 1), (job.id, 2)]
+
+
+def test_the_engine_is_told_how_a_job_ended_that_it_lost_sight_of(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    shop.wait(0)
+    shop.jobs.cancel(user, job.id)  # before it began
+    shop.wait(0)
+    assert shop.engine.settled == {f"{job.id}-1": JobState.CANCELLED}
+    shop.engine.settled.clear()
+    shop.wait(0)
+    assert shop.engine.settled == {}
+
+
+def test_a_backup_waits_for_nobodys_long_jobs(
+    shop: "Shop", user: Actor, database: Database, settings: Settings
+) -> None:
+    live = Live(database, settings)
+    SettingsEditor(database, live).set(local_actor(), "jobs_at_once", value=1)
+    shop.care._live.refresh()
+    for _ in range(3):
+        shop.queue(user)
+    backup = shop.jobs.start(local_actor(), "backup", BackupParameters())
+    shop.wait(0)
+    assert backup.id in {job_id for job_id, _ in shop.engine.started}
+    assert len(shop.engine.started) == 2
+
+
+def test_of_each_kind_the_oldest_are_seen(shop: "Shop", user: Actor) -> None:
+    for _ in range(3):
+        shop.queue(user)
+    backup = shop.jobs.start(local_actor(), "backup", BackupParameters())
+    with shop.database.read() as session:
+        assert [job.id for job in jobs.waiting(session, "backup", utc_now(), most=1)] == [backup.id]
+        assert len(jobs.waiting(session, "batch", utc_now(), most=2)) == 2
+
+
+def test_a_run_that_beats_again_just_before_it_is_buried_lives(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    shop.wait(0)
+    ticket = _take(shop, job)
+    stale = shop.now(job)
+    with shop.database.write() as session:
+        assert jobs.beat(session, job.id, ticket, done=0, total=10, stage="at work") is not None
+    shop.care._lost(stale)
+    assert shop.now(job).state == JobState.RUNNING
+    shop.care._lost(shop.now(job))
+    assert shop.now(job).state == JobState.QUEUED

@@ -1,0 +1,292 @@
+"""The demo camera of a whole platform: seen, counted, watched live, with models that come, break and go."""
+
+import asyncio
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
+from playwright.sync_api import sync_playwright
+
+from registry.access.actor import local_actor
+from registry.models.publish import Draft
+from registry.models.registry import ModelRegistry
+from registry.models.starters import local_card, local_files
+from registry.records import Role, open_database
+from registry.testing.hook_receiver import hook_receiver
+from registry.testing.onnx_models import model_with_outputs
+from registry.testing.platform import Running, running_platform
+from registry.testing.played import play
+from registry.testing.requirements import require_tool
+from registry.testing.webrtc_viewer import watching
+
+LOOKED_AGAIN_S = 3.0
+ENDS_S = 2.0
+PICTURE = b"--picture\r\n"
+_PLAY = """async (url) => {
+  const video = document.createElement('video')
+  video.muted = true
+  video.src = url
+  document.body.append(video)
+  await video.play()
+  await new Promise(done => video.addEventListener('timeupdate', () => video.currentTime > 0.5 && done()))
+  video.currentTime = video.duration - 1
+  await new Promise(done => video.addEventListener('seeked', done, {once: true}))
+  return {seconds: video.duration, at: video.currentTime, width: video.videoWidth}
+}"""
+
+
+class Walk:
+    """An administrator at a platform with its demo camera."""
+
+    def __init__(self, running: Running) -> None:
+        self.running = running
+        self.http = httpx.Client(base_url=running.url, timeout=30)
+        self.http.headers.update(self.sign_in(running.username, running.password))
+        self.wait(lambda: self.http.get("/api/v1/cameras").json()["total"] == 1, "the demo camera")
+        self.camera_id = self.http.get("/api/v1/cameras").json()["items"][0]["id"]
+
+    def sign_in(self, username: str, password: str) -> dict[str, str]:
+        given = {"username": username, "password": password}
+        token = self.http.post("/api/v1/auth/login", json=given).raise_for_status().json()["access_token"]
+        return {"Authorization": f"Bearer {token}"}
+
+    def info(self) -> dict[str, object]:
+        return self.http.get(f"/api/v1/cameras/{self.camera_id}/stream-info").raise_for_status().json()
+
+    def inferred(self) -> dict[str, int]:
+        return self.info()["account"]["inferred"]  # type: ignore[index]
+
+    def wait(self, true: Callable[[], object], what: str, most_s: float = 120.0) -> float:
+        began = time.monotonic()
+        while time.monotonic() - began < most_s:
+            if true():
+                return time.monotonic() - began
+            time.sleep(0.1)
+        log = (self.running.settings.logs / "worker.log").read_text()[-2_000:]
+        pytest.fail(f"{what} did not come true within {most_s:g} s\n{log}")
+
+    @contextmanager
+    def live(self, headers: dict[str, str] | None = None) -> Iterator[httpx.Response]:
+        with self.http.stream("GET", f"/live/{self.camera_id}.mjpg", headers=headers) as response:
+            yield response
+
+    def udp_sockets(self) -> int:
+        """How many the platform has open: one or more for each WebRTC connection."""
+        processes = psutil.Process(self.running.process.pid).children(recursive=True)
+        return sum(len(process.net_connections("udp")) for process in processes if process.is_running())
+
+    def engine(self) -> psutil.Process | None:
+        """The process that holds the model: below the one that engines are forked from."""
+        for process in psutil.process_iter(["cmdline", "environ"]):
+            home = (process.info["environ"] or {}).get("NEXUSAI_HOME", "")
+            forked = "multiprocessing.forkserver" in " ".join(process.info["cmdline"] or [])
+            if home == str(self.running.settings.home) and forked and not process.children():
+                parent = process.parent()
+                if parent is not None and "forkserver" in " ".join(parent.cmdline()):
+                    return process
+        return None
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+    home = tmp_path_factory.mktemp("cameras") / "home"
+    with running_platform(home, demo=True, cameras=True) as running:
+        yield Walk(running)
+
+
+@pytest.fixture(scope="module")
+def registry(walk: Walk) -> Iterator[ModelRegistry]:
+    database = open_database(walk.running.settings.records_url)
+    yield ModelRegistry(walk.running.settings, database)
+    database.close()
+
+
+def test_the_demo_camera_sees_tracks_counts_and_makes_events(walk: Walk) -> None:
+    walk.wait(lambda: walk.inferred().get("digit-detector/1", 0) > 20, "frames that were looked at")
+    walk.wait(lambda: sum(walk.info()["counts"].get("middle", {}).values()) > 0, "crossings")  # type: ignore[attr-defined]
+    walk.wait(lambda: walk.http.get("/api/v1/camera-events").json()["total"] > 0, "events")
+    event = walk.http.get("/api/v1/camera-events").json()["items"][0]
+    assert (event["rule"], event["model"], event["kind"]) == ("came to the right", "digit-detector/1", "object")
+    assert walk.http.get(event["links"]["snapshot"]).content[:2] == b"\xff\xd8"
+    told = walk.info()
+    assert (told["state"], told["size"], told["model"]) == (
+        "live",
+        [640, 360],
+        {"name": "digit-detector", "version": 1, "problem": ""},
+    )
+    assert told["tracks"]
+    assert walk.http.get("/health/ready").json()["checks"]["worker"] == "ok"
+
+
+def test_pictures_are_for_those_who_may_see_cameras_and_end_with_their_sign_in(walk: Walk) -> None:
+    people = {}
+    for role in (Role.USER, Role.OPERATOR):
+        given = {"username": f"the-{role}", "password": "correct horse battery", "role": role}
+        walk.http.post("/api/v1/users", json=given).raise_for_status()
+        people[role] = walk.sign_in(given["username"], given["password"])
+    snapshot = f"/api/v1/cameras/{walk.camera_id}/snapshot"
+    drawn, plain = (walk.http.get(snapshot, params={"overlay": each}).content for each in ("true", "false"))
+    assert drawn[:2] == plain[:2] == b"\xff\xd8"
+    assert walk.http.get(snapshot, headers=people[Role.USER]).status_code == 403
+    with walk.live(people[Role.USER]) as refused:
+        assert refused.status_code == 403
+    assert httpx.get(f"{walk.running.url}/live/{walk.camera_id}.mjpg").status_code == 401
+    with walk.live(people[Role.OPERATOR]) as watched:
+        assert watched.headers["content-type"] == "multipart/x-mixed-replace; boundary=picture"
+        parts = watched.iter_raw()
+        seen = b""
+        while seen.count(PICTURE) < 3:
+            seen += next(parts)
+        walk.http.post("/api/v1/auth/logout", headers=people[Role.OPERATOR]).raise_for_status()
+        left_at = time.monotonic()
+        for _ in parts:
+            assert time.monotonic() - left_at < ENDS_S + 2
+    assert walk.http.get("/live/" + "0" * 32 + ".mjpg").status_code == 404
+
+
+def test_people_watch_by_webrtc_until_their_sign_in_ends_and_leave_nothing_behind(walk: Walk) -> None:
+    given = {"username": "wall", "password": "correct horse battery", "role": Role.OPERATOR}
+    walk.http.post("/api/v1/users", json=given).raise_for_status()
+    headers = walk.sign_in(given["username"], given["password"])
+    walk.wait(lambda: walk.info()["state"] == "live", "pictures")
+    offer = f"{walk.running.url}/live/{walk.camera_id}/offer"
+    before = walk.udp_sockets()
+
+    async def watch(overlay: str) -> tuple[float, float]:
+        async with watching(f"{offer}?overlay={overlay}", headers) as watched:
+            first = await watched.picture()
+            first_s = time.monotonic() - watched.asked_at
+            assert (first.width, first.height) == (640, 360)
+            for _ in range(10):
+                assert (await watched.picture()).pts > first.pts
+            await all_watch.wait()
+            left_at = time.monotonic()
+            if overlay == "1":
+                await asyncio.to_thread(walk.http.post, "/api/v1/auth/logout", headers=headers)
+            return first_s, await watched.ended() - left_at
+
+    async def walk_out() -> list[tuple[float, float]]:
+        return await asyncio.gather(watch("1"), watch("0"), watch("0"))
+
+    all_watch = asyncio.Barrier(3)
+    for first_s, ended_s in asyncio.run(walk_out()):
+        print(f"first picture after {first_s:.2f} s, ended {ended_s:.2f} s after the sign-out")
+        assert ended_s < ENDS_S + 1
+    walk.wait(lambda: walk.udp_sockets() == before, "the end of every connection", 20)
+
+
+def test_an_offer_that_is_none_is_refused_and_leaves_nothing(walk: Walk) -> None:
+    before, offer = walk.udp_sockets(), f"/live/{walk.camera_id}/offer"
+    sdp = {"content-type": "application/sdp"}
+    for body, status in ((b"v=0\r\n" + b"\xff" * 2_000, 422), (b"m" * 40_000, 413), (b"", 422)):
+        refused = walk.http.post(offer, content=body, headers=sdp)
+        assert (refused.status_code, "message" in refused.json()["error"]) == (status, True)
+    assert walk.http.post(offer, content=b"v=0").status_code == 422
+    assert walk.http.post("/live/" + "0" * 32 + "/offer", content=b"v=0", headers=sdp).status_code == 404
+    assert httpx.post(walk.running.url + offer, content=b"v=0", headers=sdp).status_code == 401
+    foreign = sdp | {"origin": "https://elsewhere.example", "sec-fetch-site": "cross-site", "authorization": ""}
+    assert httpx.post(walk.running.url + offer, content=b"v=0", headers=foreign).status_code == 403
+    assert walk.udp_sockets() == before
+
+
+def test_a_moved_alias_swaps_and_a_broken_version_never_does(walk: Walk, registry: ModelRegistry) -> None:
+    entry = next(each for each in registry.settings.read_mlflow_file().catalogue if each.name == "digit-detector")
+    good = {name: path.read_bytes() for name, path in local_files(entry).items()}
+    card = local_card(entry)
+    actor = local_actor()
+    registry.publish(actor, Draft("digit-detector", good, card, alias=""))
+    connections = walk.info()["connections"]
+    registry.set_alias(actor, "digit-detector", "champion", 2)
+    took_s = walk.wait(lambda: walk.inferred().get("digit-detector/2", 0) > 0, "the new version")
+    print(f"another version looks after {took_s:.1f} s, the delay of reports included")
+    assert took_s < 20
+    broken = dict.fromkeys(good, model_with_outputs((1, 3, 4)))
+    registry.publish(actor, Draft("digit-detector", broken, card, alias=""))
+    registry.set_alias(actor, "digit-detector", "champion", 3)
+    walk.wait(lambda: "cannot run" in walk.info()["model"]["problem"], "the refusal")  # type: ignore[index]
+    assert walk.info()["model"]["version"] == 2  # type: ignore[index]
+    before = walk.inferred()["digit-detector/2"]
+    walk.wait(lambda: walk.inferred()["digit-detector/2"] > before, "frames by the good one")
+    registry.set_alias(actor, "digit-detector", "champion", 2)
+    walk.wait(lambda: not walk.info()["model"]["problem"], "peace")  # type: ignore[index]
+    assert walk.info()["connections"] == connections  # nobody connected anew for a model
+
+
+def test_a_crash_of_the_model_costs_seconds_and_every_frame_is_accounted_for(walk: Walk) -> None:
+    walk.wait(lambda: walk.engine() is not None, "the engine")
+    engine = walk.engine()
+    assert engine is not None
+    before = sum(walk.inferred().values())
+    engine.kill()
+    walk.wait(lambda: walk.info()["account"]["failed"] > 0 or sum(walk.inferred().values()) > before, "an effect")  # type: ignore[index]
+    took_s = walk.wait(lambda: sum(walk.inferred().values()) > before + 2, "frames again")
+    print(f"looked again after {took_s:.1f} s")
+    figures = walk.http.get("/metrics").text
+    captured, ends = 0.0, 0.0
+    for family, value in re.findall(
+        r"^nexusai_camera_(captured_total|frames_total|pending)\{.*\} (\S+)$", figures, re.M
+    ):
+        if family == "captured_total":
+            captured += float(value)
+        else:
+            ends += float(value)
+    assert captured == ends > 0
+
+
+def test_a_camera_is_recorded_played_in_a_browser_and_exported(walk: Walk, tmp_path: Path) -> None:
+    chromium = require_tool("chromium", "install it with your package manager, e.g. apt install chromium")
+    http, film = walk.http, walk.running.settings.home / "films" / "test.mp4"
+    source = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=10", "-pix_fmt", "yuv420p", "-g", "25"]
+    subprocess.run([get_ffmpeg_exe(), "-v", "error", *source, str(film)], check=True)
+    with hook_receiver() as hook:
+        allowed = {"value": ["127.0.0.0/8"]}
+        http.put("/api/v1/settings/notification_networks", json=allowed).raise_for_status()
+        told = {
+            "name": "hook",
+            "kind": "webhook",
+            "address": f"http://127.0.0.1:{hook.port}/x",
+            "wanted": {"kinds": ["offline"]},
+        }
+        http.post("/api/v1/notifications", json=told).raise_for_status()
+        recording = {"mode": "continuous"}
+        made = http.post("/api/v1/cameras", json={"name": "film", "url": f"file://{film}", "recording": recording})
+        camera_id = made.raise_for_status().json()["id"]
+        away = {"name": "nowhere", "url": "rtsp://10.255.255.1/none"}
+        http.post("/api/v1/cameras", json=away).raise_for_status()
+        walk.wait(
+            lambda: http.get("/api/v1/recordings", params={"camera": camera_id}).json()["total"] >= 1, "a segment"
+        )
+        walk.wait(lambda: hook.seen, "a webhook")
+        assert (hook.bodies[0]["kind"], hook.bodies[0]["camera"]["name"]) == ("offline", "nowhere")
+    found = http.get("/api/v1/recordings").json()["items"][-1]
+    link = f"/api/v1/recordings/{found['id']}"
+    part = http.get(link, headers={"Range": "bytes=4-7"})
+    assert (part.status_code, part.content, part.headers["content-type"]) == (206, b"ftyp", "video/mp4")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        headers = {"Authorization": http.headers["Authorization"]}
+        page = browser.new_context(bypass_csp=True, extra_http_headers=headers).new_page()
+        page.goto(f"{walk.running.url}/health")
+        shown = page.evaluate(_PLAY, link)
+        browser.close()
+    assert shown["width"] == 640
+    assert shown["seconds"] == pytest.approx(found["seconds"], abs=0.1)
+    assert shown["at"] > 5
+    begin = datetime.fromisoformat(found["started_at"]) + timedelta(seconds=2)
+    asked = {"from": begin.isoformat(), "to": (begin + timedelta(seconds=4)).isoformat()}
+    exported = http.get(f"/api/v1/cameras/{camera_id}/recording", params=asked).raise_for_status()
+    (tmp_path / "export.mp4").write_bytes(exported.content)
+    assert 100 <= play(tmp_path / "export.mp4").pictures <= 160
+    scratch = walk.running.settings.recordings / ".scratch"
+    walk.wait(
+        lambda: not list(scratch.iterdir()), "the end of the export", 10
+    )  # what was made for the answer is gone after it
+    assert 'nexusai_camera_recording_total{camera="' in http.get("/metrics").text
