@@ -65,14 +65,16 @@ class Database:
             session.connection().execute(text("SELECT 1"))
 
     def upgrade(self) -> None:
-        """Migrate to the newest revision. Raises DatabaseTooNew, DatabaseUnavailable."""
+        """Migrate to the newest revision in one transaction. Raises DatabaseTooNew, DatabaseUnavailable.
+
+        It is begun here: Alembic would commit each step on SQLite, and another process could come in between.
+        """
         self.check()
-        with _mapped(), self._writer.connect() as connection:
+        with _mapped(), self._writer.begin() as connection:
             one_at_a_time(connection, "migrations")
             config = _alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            connection.commit()
 
     def check(self) -> bool:
         """Whether the database is at the newest revision. Raises DatabaseTooNew for one we do not know."""
@@ -135,7 +137,7 @@ def _tune_sqlite(engine: Engine) -> None:
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver's own implicit BEGIN is off: we begin below
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
         connection.create_function(folding.SQLITE_NAME, 1, folding.lower, deterministic=True)
