@@ -77,7 +77,7 @@ class Player {
   start() {
     this.showing = true;
     const turn = ++this.turn;
-    if (this.data.offer && this.canCall) this.call(turn);
+    if (this.data.offer && this.canCall && !this.failures) this.call(turn);
     else if (this.data.stream && this.failures < 2) this.stream(turn); else this.still(turn);
   }
   stop() {
