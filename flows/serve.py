@@ -16,7 +16,7 @@ from flows.prefect_server import api_url, client_environment
 from registry.access.live import Live
 from registry.errors import RegistryError
 from registry.jobs.care import Care
-from registry.libraries import prepare_libraries
+from registry.libraries import import_path_of_children, prepare_libraries
 from registry.records import open_database
 from registry.settings import Settings, adopt_environment, load_settings
 
@@ -36,7 +36,7 @@ def main() -> None:
     while not prefect.healthy():
         time.sleep(_PASS_S)
     served = api_url(settings)
-    adopt_environment(client_environment(settings))
+    adopt_environment(client_environment(settings) | import_path_of_children())
     threading.Thread(target=_leave_when_moved, args=(settings, served), name="moved", daemon=True).start()
     _serve()
 
