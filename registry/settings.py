@@ -91,7 +91,9 @@ class Settings(BaseSettings):
     prefect_api_url: str = Field("", description="URL of the API of a Prefect server to use instead of the own one")
     prefect_auth_string: SecretStr = Field(SecretStr(""), description="`name:password` for that Prefect server")
     batch_folders: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="folders on the server, comma-separated, whose images batch jobs may read; none by default"
+        (),
+        description="folders on the server and s3://bucket/prefix, comma-separated, whose images batch jobs may read; "
+        "none by default",
     )
     camera_folders: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="folders on the server, comma-separated, whose films may play as cameras, beside home/films"

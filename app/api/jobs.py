@@ -122,7 +122,11 @@ def start_batch(  # noqa: PLR0913 - the fields of the form
         list[UploadFile] | None, File(description="up to 100 images, or zip archives of any number of images")
     ] = None,
     folder: Annotated[
-        str, Form(max_length=1_000, description="instead of files: a folder on the server that batches may read")
+        str,
+        Form(
+            max_length=1_000,
+            description="instead of files: a folder on the server, or s3://bucket/prefix, that batches may read",
+        ),
     ] = "",
     version: Annotated[int | None, Form(ge=1, le=2**31)] = None,
     alias: Annotated[str | None, Form(max_length=31)] = None,

@@ -60,7 +60,8 @@ def submit_batch(  # noqa: PLR0913, PLR0917 - its options
     iou: Annotated[float | None, typer.Option(min=0, max=1)] = None,
     annotate: Annotated[bool, typer.Option(help="also make the pictures with the answers drawn on them")] = False,
     folder: Annotated[
-        str, typer.Option(help="instead of files: a folder of NEXUSAI_BATCH_FOLDERS, read in place")
+        str,
+        typer.Option(help="instead of files: a folder or s3://bucket/prefix of NEXUSAI_BATCH_FOLDERS, read in place"),
     ] = "",
     wait: Annotated[bool, typer.Option(help="watch it until it has ended")] = False,
     json: AsJson = False,

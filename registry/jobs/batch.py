@@ -4,17 +4,17 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
 from registry.access import Action, require
 from registry.errors import EngineBusy, InvalidInput, RegistryError, Unavailable
-from registry.jobs.batch_inputs import BatchImages, allowed_folder
+from registry.jobs.batch_inputs import BatchImages
 from registry.jobs.batch_parameters import BatchParameters
 from registry.jobs.batch_parts import Parts
 from registry.jobs.batch_results import write_results
 from registry.jobs.batches import UPLOAD
+from registry.jobs.image_folders import ImageFolder, open_folder
 from registry.jobs.in_mlflow import note_in_mlflow
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobRun, Result
@@ -126,7 +126,7 @@ def _refused(error: InvalidInput) -> "Future[Answer]":
     return future
 
 
-def _folder(run: JobRun, source: str, settings: Settings) -> Path:
+def _folder(run: JobRun, source: str, settings: Settings) -> ImageFolder:
     """Raises Forbidden where the owner may not read folders any more."""
     require(run.owner(), Action.READ_FOLDER)
-    return allowed_folder(source, settings.batch_folders)
+    return open_folder(source, settings.batch_folders, settings.storage_endpoint)

@@ -1,4 +1,5 @@
-"""The images of a batch: uploaded ones, those in uploaded zip archives, those in a folder on the server.
+"""The images of a batch: uploaded ones, those in uploaded zip archives, those in a folder on the server
+or below a prefix of a bucket.
 
 What a batch consists of is listed once, when it is submitted. Nothing is unpacked: a member of an archive is read
 when its turn comes.
@@ -6,13 +7,12 @@ when its turn comes.
 
 import hashlib
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from registry.conversion.census import ArchiveLimits, take_census
@@ -21,16 +21,16 @@ from registry.errors import (
     InvalidImage,
     InvalidInput,
     NotFound,
-    StorageUnavailable,
     UploadTooLarge,
 )
 from registry.jobs.files import JobFiles
+from registry.jobs.image_folders import IMAGE_ENDINGS, ImageFolder, is_image, open_folder
 
-IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 MOST_IMAGES = 1_000_000
 _ARCHIVE = ArchiveLimits(members=200_000, total_bytes=64 << 30)
 _MANIFEST = "manifest.json"
 _LONGEST_NAME = 300
+_FOLLOWING = 8  # of a folder: those that a read may look ahead to
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,41 +71,19 @@ def take_uploads(files: JobFiles, uploads: Iterable[Upload]) -> Listing:
     return _listing(entries, digest.hexdigest(), "what was sent")
 
 
-def list_folder(folder: str, allowed: Sequence[str]) -> Listing:
-    """The images below a folder, links left out. Raises InvalidInput, NotFound."""
-    root = allowed_folder(folder, allowed)
+def list_folder(folder: str, allowed: Sequence[str], endpoint: str = "") -> Listing:
+    """The images below a folder on the server or `s3://bucket/prefix`.
+
+    Raises InvalidInput, NotFound, StorageUnavailable, MissingExtra.
+    """
     entries, digest = [], hashlib.sha256()
-    for path in _images_below(root):
-        try:
-            about = path.stat(follow_symlinks=False)
-        except OSError as error:
-            raise NotFound(f"the folder changes while it is listed: {path.name[:200]!r} is gone") from error
-        name = path.relative_to(root).as_posix()
-        entries.append([name, name, ""])
-        digest.update(json.dumps([name, about.st_size, about.st_mtime_ns]).encode())
-        if len(entries) > MOST_IMAGES:
-            raise InvalidInput(f"the folder holds more than {MOST_IMAGES:,} images", hint="Take one of its folders.")
+    with closing(open_folder(folder, allowed, endpoint)) as opened:
+        for name, mark in opened.images():
+            entries.append([name, name, ""])
+            digest.update(json.dumps([name, *mark]).encode())
+            if len(entries) > MOST_IMAGES:
+                raise InvalidInput(f"the folder holds more than {MOST_IMAGES:,} images", hint="Take a part of it.")
     return _listing(entries, digest.hexdigest(), "the folder")
-
-
-def allowed_folder(folder: str, allowed: Sequence[str]) -> Path:
-    """The folder, where it lies in one that batches may read. Raises NotFound, the same for what is not there."""
-    refused = NotFound(
-        f"{folder[:200]!r} is no folder that batches may read",
-        hint="An administrator names such folders in NEXUSAI_BATCH_FOLDERS.",
-    )
-    if "\0" in folder or not Path(folder).is_absolute():
-        raise refused
-    try:
-        real = Path(folder).resolve()
-        if not any(real.is_relative_to(Path(each).expanduser().resolve()) for each in allowed):
-            raise refused
-        found = real.is_dir()
-    except OSError as error:  # such as a name that is too long, or a folder that nobody may enter
-        raise NotFound(f"the folder {folder[:200]!r} cannot be read: {error.strerror}") from error
-    if not found:
-        raise NotFound(f"the folder {folder[:200]!r} does not exist")
-    return real
 
 
 def keep_listing(files: JobFiles, listing: Listing) -> None:
@@ -116,8 +94,8 @@ def keep_listing(files: JobFiles, listing: Listing) -> None:
 class BatchImages:
     """The listed images of a batch, to be read in their order. Close it at the end."""
 
-    def __init__(self, files: JobFiles, folder: Path | None, most_mb: int) -> None:
-        self._files, self._folder, self._most_mb = files, folder, most_mb
+    def __init__(self, files: JobFiles, folder: ImageFolder | None, most_mb: int) -> None:
+        self._files, self._folder, self._most = files, folder, most_mb << 20
         self.entries: list[list[str]] = json.loads(files.get("input", _MANIFEST))
         self._stack = ExitStack()
         self._open_name = ""
@@ -138,26 +116,21 @@ class BatchImages:
         _, file, member = self.entries[index]
         try:
             if self._folder is not None:
-                return self._bounded(self._from_folder(self._folder, file))
+                following = [entry[1] for entry in self.entries[index + 1 : index + _FOLLOWING]]
+                return self._whole(self._folder.read(file, self._most + 1, following))
             if not member:
                 return self._bounded(self._files.open("input", file))
             return self._bounded(self._archive(file).open(member))  # type: ignore[arg-type]
         except (OSError, NotFound) as error:
-            if self._folder is not None and not self._folder.is_dir():
-                raise StorageUnavailable(f"the folder {self._folder} is not there any more") from error
             raise InvalidImage("the file cannot be read any more", hint="Look whether it is still there.") from error
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, NotImplementedError) as error:
             raise InvalidImage(f"the archive is damaged here: {error}") from error
 
     def close(self) -> None:
-        """Close the archives."""
+        """Close the archives and the folder."""
         self._stack.close()
-
-    def _from_folder(self, root: Path, name: str) -> BinaryIO:
-        path = root / name
-        if not path.parent.resolve().is_relative_to(root):
-            raise InvalidImage("the way to this file leads out of its folder by now")
-        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+        if self._folder is not None:
+            self._folder.close()
 
     def _archive(self, file: str) -> zipfile.ZipFile:
         if self._open is None or self._open_name != file:
@@ -168,9 +141,11 @@ class BatchImages:
 
     def _bounded(self, file: BinaryIO) -> bytes:
         with file:
-            data = file.read((self._most_mb << 20) + 1)
-        if len(data) > self._most_mb << 20:
-            raise UploadTooLarge(f"the image has more than {self._most_mb} MiB, which is the limit")
+            return self._whole(file.read(self._most + 1))
+
+    def _whole(self, data: bytes) -> bytes:
+        if len(data) > self._most:
+            raise UploadTooLarge(f"the image has more than {self._most >> 20} MiB, which is the limit")
         return data
 
 
@@ -187,21 +162,7 @@ def _members(file: BinaryIO, name: str) -> list[str] | None:
         names = take_census(file, _ARCHIVE, InvalidArchive)
     except InvalidArchive as error:
         raise InvalidArchive(f"{name}: {error.message}") from error
-    return None if names is None else sorted(each for each in names if _is_image(PurePosixPath(each)))
-
-
-def _images_below(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):  # it does not follow links
-        folders[:] = sorted(each for each in folders if not each.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name)
-            if _is_image(PurePosixPath(name)) and path.is_file() and not path.is_symlink():
-                yield path
-
-
-def _is_image(path: PurePosixPath) -> bool:
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return path.suffix.lower() in IMAGE_ENDINGS and not hidden
+    return None if names is None else sorted(each for each in names if is_image(PurePosixPath(each)))
 
 
 def _shown(name: str, number: int) -> str:

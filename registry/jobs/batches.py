@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from registry.access import Action, Actor, require
 from registry.errors import InvalidInput
-from registry.jobs.batch_inputs import Listing, Upload, allowed_folder, keep_listing, list_folder, take_uploads
+from registry.jobs.batch_inputs import Listing, Upload, keep_listing, list_folder, take_uploads
 from registry.jobs.batch_parameters import BatchParameters
 from registry.jobs.files import JobFiles
+from registry.jobs.image_folders import open_folder
 from registry.jobs.jobs import Jobs
 from registry.jobs.kinds import BATCH
 from registry.models.registry import ModelRegistry
@@ -54,17 +55,19 @@ class Batches:
             raise
 
     def start_folder(self, actor: Actor, asked: Asked, folder: str) -> Job:
-        """A batch of the images in a folder on the server. Raises as `start_uploads`."""
+        """A batch of the images in a folder on the server, or below `s3://bucket/prefix`. Raises as `start_uploads`."""
         require(actor, Action.READ_FOLDER)
         parameters, sha256 = self._parameters(actor, asked, folder)
-        files = JobFiles(self._jobs.storage, new_id())
-        return self._start(actor, parameters, sha256, files, list_folder(folder, self._models.settings.batch_folders))
+        files, settings = JobFiles(self._jobs.storage, new_id()), self._models.settings
+        listing = list_folder(folder, settings.batch_folders, settings.storage_endpoint)
+        return self._start(actor, parameters, sha256, files, listing)
 
     def check_folder(self, actor: Actor, asked: Asked, folder: str) -> None:
         """Raise what `start_folder` would, as far as it can be known before."""
         require(actor, Action.READ_FOLDER)
         self._parameters(actor, asked, folder)
-        allowed_folder(folder, self._models.settings.batch_folders)
+        settings = self._models.settings
+        open_folder(folder, settings.batch_folders, settings.storage_endpoint).close()
 
     def _parameters(self, actor: Actor, asked: Asked, source: str) -> tuple[BatchParameters, str]:
         """The parameters with the version that answers now, and that version's sha256."""

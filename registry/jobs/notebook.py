@@ -29,8 +29,9 @@ def submit_batch(
 ) -> JobHandle:
     """Run a model (named as `nx.load` takes it) on many images in the platform's runner.
 
-    `images` are paths of images and of zip archives, which are copied; `folder` is a folder that NEXUSAI_BATCH_FOLDERS
-    names, which is read in place. Raises InvalidInput, InvalidArchive, NotFound in its forms, TooManyRequests.
+    `images` are paths of images and of zip archives, which are copied; `folder` is a folder, or `s3://bucket/prefix`,
+    that NEXUSAI_BATCH_FOLDERS names, which is read in place. Raises InvalidInput, InvalidArchive, NotFound in its
+    forms, TooManyRequests.
     """
     from registry.access.actor import local_actor
     from registry.errors import InvalidInput

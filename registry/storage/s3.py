@@ -30,6 +30,7 @@ _CHUNK = 1 << 20
 _DIGEST = "sha256"
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _PASSING = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "OperationAborted"}
+_EMPTY = "InvalidRange"  # of an object without a byte there is no part
 _CHANGED = {"PreconditionFailed", "412"}
 
 
@@ -113,17 +114,38 @@ class S3Storage:
         about = self._ask(key, self._client.head_object, Bucket=self._bucket, Key=self._name(key))
         return int(about["ContentLength"])
 
+    def beginning(self, key: str, size: int) -> bytes:
+        """At most so many bytes from an object's beginning, compared with nothing.
+
+        Raises ObjectNotFound, StorageUnavailable.
+        """
+        place = {"Bucket": self._bucket, "Key": self._name(key)}
+
+        def fetch() -> bytes:
+            try:
+                return bytes(self._client.get_object(**place, Range=f"bytes=0-{size - 1}")["Body"].read())
+            except Exception as error:
+                if _code(error)[0] == _EMPTY:
+                    return b""
+                raise
+
+        return bytes(self._patiently(key, fetch))
+
     def delete(self, key: str) -> None:
         """Remove what is stored under the key; nothing there is no error."""
         self._ask(key, self._client.delete_object, Bucket=self._bucket, Key=self._name(key))
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Every key that begins with the prefix, sorted."""
+        return (key for key, _ in self.marks(prefix))
+
+    def marks(self, prefix: str = "") -> Iterator[tuple[str, str]]:
+        """Every key that begins with the prefix, sorted, with what is another once its content is (its ETag)."""
         begin = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
         token: dict[str, str] = {}
         while True:
             answer = self._ask(prefix, self._client.list_objects_v2, **begin, **token)
-            yield from (each["Key"].removeprefix(self._prefix) for each in answer.get("Contents", ()))
+            yield from ((each["Key"].removeprefix(self._prefix), each["ETag"]) for each in answer.get("Contents", ()))
             if not answer.get("IsTruncated"):
                 return
             token = {"ContinuationToken": answer["NextContinuationToken"]}

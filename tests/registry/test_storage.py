@@ -12,49 +12,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from registry.errors import IntegrityError, InvalidInput, InvalidSetting, ObjectNotFound, StorageUnavailable
 from registry.models.process import free_port
 from registry.storage import LocalStorage, S3Storage, Storage, open_storage
+from tests.registry.s3_service import BUCKET, Service
 
 MIB = 1 << 20
-BUCKET = "vision"
-
-
-class Service:
-    """An S3 service on a port of its own that can be stopped and started; its buckets stay."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._server: ThreadedMotoServer | None = None
-
-    def start(self) -> None:
-        self._server = ThreadedMotoServer("127.0.0.1", self.port, verbose=False)
-        self._server.start()
-
-    def stop(self) -> None:
-        assert self._server
-        self._server.stop()
-
-
-@pytest.fixture(scope="module")
-def credentials() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "tests")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret-of-tests")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        yield
-
-
-@pytest.fixture(scope="module")
-def service(credentials: None) -> Iterator[Service]:
-    made = Service()
-    made.start()
-    httpx.put(f"{made.url}/{BUCKET}").raise_for_status()
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from registry.errors import InvalidInput, NotFound, ObjectNotFound
-from registry.jobs.batch_inputs import allowed_folder
 from registry.jobs.files import JobFiles
+from registry.jobs.image_folders import allowed_folder
 from registry.jobs.video.parameters import UPLOAD, VideoParameters
 
 if TYPE_CHECKING:  # who only submits needs no tracker

@@ -1,5 +1,6 @@
 """Batches through real registered models: every task, odd images, kills in between, cancelling."""
 
+import dataclasses
 import io
 import json
 import threading
@@ -30,9 +31,10 @@ from registry.models.types import CHAMPION
 from registry.records import Database, Job, JobState, jobs
 from registry.runtime.card import ModelCard
 from registry.runtime.loading import MODEL_FILE
-from registry.storage import LocalStorage
+from registry.storage import LocalStorage, S3Storage
 from registry.testing import onnx_models as made
 from registry.vision.encoding import encode_png
+from tests.registry.s3_service import BUCKET, Service
 
 ADA = local_actor()
 
@@ -128,6 +130,25 @@ def test_unreadable_images_are_listed_and_the_rest_goes_on(works: Works, unique:
     assert all(each["code"] == "image_unreadable" and each["message"] for each in job.result["failed"])
     assert [line["file"] for line in works.lines(job)] == [name for name, _ in odd] + ["last.png"]
     assert (job.result["answered"], job.done, job.total) == (2, 5, 5)
+
+
+def test_a_batch_reads_a_bucket_in_place(works: Works, unique: str, service: Service) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    bucket = S3Storage(BUCKET, unique, endpoint=service.url)
+    for number in range(7):
+        bucket.put(f"shift/{number}.png", _blob() if number != 3 else b"no image")
+    where = f"s3://{BUCKET}/{unique}/shift"
+    settings = works.models.settings.model_copy(
+        update={"batch_folders": (f"s3://{BUCKET}/{unique}",), "storage_endpoint": service.url}
+    )
+    works.models.settings = settings
+    works.rooms = dataclasses.replace(works.rooms, settings=settings)
+    started = works.batches.start_folder(ADA, Asked(unique), where)
+    assert works.batches.start_folder(ADA, Asked(unique), where).id == started.id
+    job = works.run(started)
+    assert job.state == JobState.SUCCEEDED, job.error
+    assert [line["file"] for line in works.lines(job)] == [f"{number}.png" for number in range(7)]
+    assert [each["file"] for each in (job.result or {})["failed"]] == ["3.png"]
 
 
 def test_the_same_images_asked_for_alike_are_one_job(works: Works, unique: str) -> None:

@@ -13,7 +13,9 @@ from registry.errors import InvalidArchive, InvalidImage, InvalidInput, NotFound
 from registry.jobs import batch_inputs
 from registry.jobs.batch_inputs import BatchImages, Upload, keep_listing, list_folder, take_uploads
 from registry.jobs.files import JobFiles
-from registry.storage import LocalStorage
+from registry.jobs.image_folders import open_folder
+from registry.storage import LocalStorage, S3Storage
+from tests.registry.s3_service import BUCKET, Service
 
 Zip = Callable[[zipfile.ZipFile], None]
 
@@ -43,7 +45,7 @@ def _encrypted() -> bytes:
 
 
 def _images(files: JobFiles, folder: Path | None = None, most_mb: int = 1) -> BatchImages:
-    return BatchImages(files, folder, most_mb)
+    return BatchImages(files, None if folder is None else open_folder(str(folder), [str(folder)]), most_mb)
 
 
 def test_images_and_archives_are_listed_in_their_order(files: JobFiles) -> None:
@@ -171,3 +173,54 @@ def test_the_images_of_all_archives_together_are_bounded(files: JobFiles, monkey
 def test_a_folder_that_cannot_be_is_not_found(folder: str, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         list_folder(folder, ["/"])
+
+
+def test_images_below_a_prefix_of_a_bucket_are_read_in_place(files: JobFiles, service: Service, unique: str) -> None:
+    storage = S3Storage(BUCKET, f"{unique}/shift", endpoint=service.url)
+    for name in ("b/2.JPG", "1.png", "notes.txt", "__MACOSX/1.png", "empty.png", "large.png"):
+        storage.put(name, name.encode())
+    storage.put("empty.png", b"")
+    storage.put("large.png", b"x" * ((1 << 20) + 1))
+    S3Storage(BUCKET, f"{unique}/shift-2", endpoint=service.url).put("other.png", b"x")
+    where, allowed = f"s3://{BUCKET}/{unique}/shift", [f"s3://{BUCKET}/{unique}/shift/"]
+    before = list_folder(where, allowed, service.url)
+    assert [entry[0] for entry in before.entries] == ["1.png", "b/2.JPG", "empty.png", "large.png"]
+    assert list_folder(f"{where}/b", allowed, service.url).entries == [["2.JPG", "2.JPG", ""]]
+    assert list_folder(f"{where}/", allowed, service.url).digest == before.digest
+    keep_listing(files, before)
+    images = BatchImages(files, open_folder(where, allowed, service.url), 1)
+    assert [images.read(index) for index in (0, 1, 2)] == [b"1.png", b"b/2.JPG", b""]
+    with pytest.raises(UploadTooLarge):
+        images.read(3)
+    images.close()
+    storage.put("1.png", b"another")
+    storage.delete("b/2.JPG")
+    later = BatchImages(files, open_folder(where, allowed, service.url), 1)
+    assert later.read(0) == b"another"
+    with pytest.raises(InvalidImage, match="cannot be read any more"):
+        later.read(1)
+    later.close()
+    assert list_folder(where, allowed, service.url).digest != before.digest
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "s3://vision/shift-2",
+        "s3://vision",
+        "s3://",
+        "s3://vision/shift/../other",
+        "s3://other/shift",
+        "s3://vision/shift//x",
+    ],
+)
+def test_only_allowed_prefixes_are_read(where: str) -> None:
+    with pytest.raises(NotFound, match="no folder that batches may read"):
+        list_folder(where, ["s3://vision/shift", "/srv"], "http://127.0.0.1:9")
+
+
+def test_a_prefix_is_no_folder_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s3:" / "vision").mkdir(parents=True)
+    with pytest.raises(NotFound):
+        list_folder(str(tmp_path / "s3:" / "vision"), ["s3://vision"])
