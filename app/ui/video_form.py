@@ -39,11 +39,13 @@ def draw(actor: Actor) -> None:
                 "Confidence", 0.0, 1.0, None, 0.05, key="video.confidence", placeholder="From the model's card"
             )
         with left, st.form("video.form", border=False):  # a form waits until its file has arrived
+            limits = platform().live.current()
             file = st.file_uploader(
                 "A video",
                 type=_TYPES,
                 key="video.file",
-                max_upload_size=platform().live.current().upload_max_mb,
+                max_upload_size=limits.upload_max_mb,
+                help=f"The HTTP API and `nexusai jobs submit video` take up to {limits.video_max_mb:,} MiB.",
             )
             path = _path(actor)
             about = _about()
