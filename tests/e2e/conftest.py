@@ -11,10 +11,17 @@ from registry.access.accounts import Accounts
 from registry.records import open_database
 from registry.testing.platform import Running, running_platform
 from registry.testing.requirements import require_tool
-from tests.e2e.settling import settle
+from tests.e2e.settling import PATIENCE_MS, settle, unhurried
 
-PATIENCE_MS = 60_000  # two cores may be at work elsewhere
+_HERE = Path(__file__).parent
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A walk in the browser may be slower than any other test, where it says nothing else."""
+    for item in items:
+        if item.path.is_relative_to(_HERE) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="module")  # Playwright keeps an event loop running: not for other folders' tests to find
@@ -22,7 +29,7 @@ def chromium() -> Iterator[Browser]:
     """The machine's Chromium."""
     program = require_tool("chromium", "install it with your package manager, e.g. apt install chromium")
     expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, unhurried():
         browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
         yield browser
         browser.close()
@@ -85,7 +92,7 @@ def password() -> str:
 @pytest.fixture(scope="session")
 def pictures() -> Path:
     """Where the documentation's screenshots lie."""
-    folder = Path(__file__).parents[2] / "docs" / "images"
+    folder = _HERE.parents[1] / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

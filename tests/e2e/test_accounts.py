@@ -14,6 +14,7 @@ from app.platform import Platform
 from registry.access.actor import local_actor
 from registry.records import SettingValue
 from registry.testing.platform import PASSWORD, Running
+from tests.e2e.settling import PATIENCE_MS
 
 NAME, NEW = "bob", "another horse"
 
@@ -33,7 +34,7 @@ def rooms(fresh: Running) -> Iterator[Platform]:
 def elsewhere(chromium: Browser) -> Iterator[BrowserContext]:
     """Another browser."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 
@@ -93,6 +94,8 @@ def test_a_session_ended_from_here_closes_the_page_over_there(
     other.goto(fresh.url)
     _sign_in(other, PASSWORD)
     _signed_in(other)
+    other.goto(f"{fresh.url}/account")  # a page that never runs by itself
+    expect(other.get_by_label("Full name")).to_be_visible()
     page.reload()
     expect(page.get_by_text("this browser")).to_have_count(1)
     page.get_by_role("button", name="End", exact=True).click()

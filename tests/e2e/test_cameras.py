@@ -15,8 +15,6 @@ from registry.testing.requirements import require_address
 from registry.testing.video import Clip, write_digit_clip
 from registry.training.digits import load_digits
 
-_MINUTE = 60_000
-_PATIENCE = 180_000  # for what may wait while a busy machine loads a model
 _NO_WAY_THROUGH = """
 const Real = RTCPeerConnection
 window.RTCPeerConnection = class extends Real {
@@ -28,7 +26,6 @@ _GOES_ON = """video => new Promise(done => {
   video.addEventListener("timeupdate", () => video.currentTime > at + 1 && done())
 })"""
 _SHORT_ADDRESS = "all => all.forEach(each => { each.firstChild.nodeValue = 'file:///films/sorting-line.mp4' })"
-pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -85,24 +82,24 @@ def test_a_connection_is_tried_before_the_camera_is_added(page: Page, fresh: Run
     expect(page.get_by_text("640 × 360")).to_be_visible()
 
 
-def test_it_is_seen_live_with_boxes_within_a_minute(page: Page) -> None:
+def test_it_is_seen_live_with_boxes(page: Page) -> None:
     require_address()
     page.get_by_role("button", name="Add and start").click()
     expect(page.get_by_role("heading", name="Sorting line")).to_be_visible()
     shown = _picture(page).locator("video.shown")  # by WebRTC
-    expect(shown).to_be_visible(timeout=_MINUTE)
+    expect(shown).to_be_visible()
     assert shown.evaluate("video => video.videoWidth") == 640
     shown.evaluate(_GOES_ON)
     standing = page.locator(".st-key-card_camera_standing")
     expect(standing.get_by_text(re.compile("^Live for"))).to_be_visible()
-    expect(standing.get_by_text(re.compile(r"^\d( ×\d)?( · \d( ×\d)?)*$"))).to_be_visible(timeout=_PATIENCE)
+    expect(standing.get_by_text(re.compile(r"^\d( ×\d)?( · \d( ×\d)?)*$"))).to_be_visible()
 
 
 def test_where_its_packets_do_not_get_through_the_picture_comes_as_mjpeg(page: Page, window: BrowserContext) -> None:
     other = window.new_page()
     other.add_init_script(_NO_WAY_THROUGH)
     other.goto(page.url)
-    expect(_picture(other).locator("img.shown")).to_be_visible(timeout=_MINUTE)
+    expect(_picture(other).locator("img.shown")).to_be_visible()
     expect(other.get_by_text("Connecting…")).to_have_count(0)
     other.close()
     expect(_picture(page).locator("video.shown")).to_be_visible()
@@ -141,7 +138,7 @@ def test_a_zone_is_drawn_and_a_rule_speaks_of_it(page: Page, pictures: Path, set
 def test_an_event_appears_and_is_opened(page: Page, pictures: Path, settled: Callable[[Page], None]) -> None:
     page.get_by_role("radio", name="Live", exact=True).click()
     happened = page.locator(".st-key-card_camera_events").get_by_role("button", name=re.compile(r"^\d in belt$"))
-    expect(happened.first).to_be_visible(timeout=_PATIENCE)
+    expect(happened.first).to_be_visible()
     _keep(page, pictures / "cameras.png")
     _open(page, "Events")
     listed = page.locator(".st-key-card_event_list").get_by_role("button", name=re.compile(r"^\d in belt$"))
@@ -157,7 +154,7 @@ def test_an_event_appears_and_is_opened(page: Page, pictures: Path, settled: Cal
 def test_it_is_sent_to_a_dataset(page: Page) -> None:
     page.get_by_role("textbox", name="Name of the new dataset").fill("belt-digits")
     page.get_by_role("button", name="Send").click()
-    expect(page.get_by_text("In belt-digits, version 1").first).to_be_visible(timeout=_PATIENCE)
+    expect(page.get_by_text("In belt-digits, version 1").first).to_be_visible()
     page.locator(".st-key-card_event_sent").get_by_role("button", name="Open").click()
     expect(page.get_by_role("heading", name="belt-digits")).to_be_visible()
     expect(page.locator("[class*='st-key-tile_'] img")).to_have_count(1)
@@ -165,7 +162,7 @@ def test_it_is_sent_to_a_dataset(page: Page) -> None:
 
 def test_the_grid_shows_both_cameras_and_lets_streams_go_with_the_page(page: Page) -> None:
     _open(page, "Cameras")
-    expect(_picture(page).locator("img.shown")).to_be_visible(timeout=_PATIENCE)
+    expect(_picture(page).locator("img.shown")).to_be_visible()
     expect(page.get_by_text("2 cameras")).to_be_visible()
     _open(page, "Jobs")
     expect(page.get_by_role("img", name=re.compile("Live picture"))).to_have_count(0)

@@ -42,7 +42,7 @@ def test_the_catalogue_is_opened(page: Page, fresh: Running) -> None:
     page.get_by_label("User name").fill(ADMIN)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible(timeout=150_000)
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Models").click()
     page.get_by_role("button", name="Add a model").click()
     page.get_by_role("tab", name="From the catalogue").click()
@@ -61,7 +61,7 @@ def test_a_server_that_is_away_is_said_with_the_way_out(page: Page, publisher: F
 def test_a_model_is_pulled(page: Page, publisher: FileServer) -> None:
     publisher.status = 200
     page.get_by_role("button", name="Pull").click()
-    expect(page.get_by_text("version 1 is registered")).to_be_visible(timeout=150_000)
+    expect(page.get_by_text("version 1 is registered")).to_be_visible()
     expect(page.locator(".st-key-offer_spot-finder").get_by_role("button", name="Open")).to_be_visible()
     page.get_by_role("button", name="Open the model").click()
     expect(page.get_by_role("heading", name="spot-finder")).to_be_visible()
@@ -82,7 +82,7 @@ def test_a_large_file_is_sent_with_its_progress_and_refused_with_the_reason(
     expect(page.get_by_text("A model needs a name")).to_be_visible()
     page.get_by_label("Name", exact=True).fill("noise")
     page.get_by_role("button", name="Check and register").click()
-    expect(page.get_by_text("No format that has a way in")).to_be_visible(timeout=150_000)
+    expect(page.get_by_text("No format that has a way in")).to_be_visible()
     assert not list((fresh.settings.home / "quarantine").glob("*/model"))
 
 
@@ -101,7 +101,7 @@ def test_a_model_is_uploaded(page: Page, tmp_path: Path) -> None:
     page.get_by_label("Name", exact=True).fill("my-spots")
     page.get_by_label("Who may use it").select_option("private")
     page.get_by_role("button", name="Check and register").click()
-    expect(page.get_by_text("version 1 is registered")).to_be_visible(timeout=150_000)
+    expect(page.get_by_text("version 1 is registered")).to_be_visible()
     page.get_by_role("button", name="Open the model").click()
     expect(page.get_by_role("heading", name="my-spots")).to_be_visible()
     expect(page.locator(".stMarkdownBadge", has_text="Private")).to_be_visible()

@@ -20,6 +20,7 @@ from registry.training.digits import load_digits
 from registry.training.params import SceneParams
 from registry.training.scene_folder import write_scenes
 from registry.training.scenes import SceneComposer
+from tests.e2e.settling import PATIENCE_MS
 
 HOSTILE = "zz <img src=x onerror=alert(1)> :material_home: **x**"
 SCENES = 40
@@ -35,7 +36,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def tab(chromium: Browser, lab: Running) -> Iterator[Page]:
     """The administrator's window; a script of a picture's name that runs is an error."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE_MS)
     database = open_database(lab.settings.records_url)
     with database.read() as session:
         user = users.by_name(session, ADMIN)
@@ -76,7 +77,7 @@ def test_an_archive_is_imported_and_its_problems_are_told(tab: Page, lab: Runnin
     tab.get_by_label("Name", exact=True).fill("digit-scenes")
     tab.get_by_label("Description", exact=True).fill("Handwritten digits on all sorts of ground")
     tab.get_by_role("button", name="Check and import").click()
-    expect(tab.get_by_text(f"digit-scenes version 1: {SCENES} images")).to_be_visible(timeout=90_000)
+    expect(tab.get_by_text(f"digit-scenes version 1: {SCENES} images")).to_be_visible()
     for found in ("Not a number 1", "Out of bounds 1", "Ignored field 1"):
         expect(tab.get_by_text(found)).to_be_visible()
 
@@ -106,10 +107,10 @@ def test_pictures_are_browsed_with_their_labels(
 def test_samples_are_divided_and_the_versions_compared(tab: Page) -> None:
     tab.get_by_role("radio", name="Versions").click()
     tab.get_by_role("button", name="Divide").click()
-    expect(tab.get_by_text("2 of 2")).to_be_visible(timeout=90_000)
+    expect(tab.get_by_text("2 of 2")).to_be_visible()
     expect(tab.get_by_text("Images changed")).to_be_visible()
     tab.get_by_role("button", name="Copy to the remote").click()
-    expect(tab.get_by_text("was copied to the remote on")).to_be_visible(timeout=90_000)
+    expect(tab.get_by_text("was copied to the remote on")).to_be_visible()
 
 
 def test_figures_are_drawn(tab: Page, settled: Callable[[Page], None], pictures: Path) -> None:
@@ -134,4 +135,4 @@ def test_a_dataset_is_deleted_after_a_question(tab: Page) -> None:
     tab.get_by_role("radio", name="Versions").click()
     tab.get_by_role("button", name="Delete dataset").click()
     tab.get_by_role("button", name="Delete", exact=True).click()
-    expect(tab.get_by_text("No datasets yet")).to_be_visible(timeout=90_000)
+    expect(tab.get_by_text("No datasets yet")).to_be_visible()

@@ -28,7 +28,7 @@ def test_the_setup_link_makes_the_first_administrator(
     page: Page, setup_link: str, fresh: Running, password: str
 ) -> None:
     page.goto(setup_link)
-    expect(page.get_by_role("heading", name="Welcome to NexusAI")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Welcome to NexusAI")).to_be_visible()
     expect(page.get_by_label("Setup token")).not_to_have_value("")
     expect(page).to_have_url(f"{fresh.url}/")  # the token has left the address bar
     page.get_by_label("User name").fill("ada")
@@ -78,7 +78,7 @@ def test_a_model_is_uploaded(page: Page, model: tuple[Path, str]) -> None:
     expect(page.get_by_text("Card field task")).to_be_visible()
     page.get_by_label("Card as JSON").fill(model[1])
     page.get_by_role("button", name="Check and register").click()
-    expect(page.get_by_text("version 1 is registered")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("version 1 is registered")).to_be_visible()
     page.get_by_role("button", name="Open the model").click()
 
 
@@ -96,7 +96,7 @@ def test_a_photo_is_looked_at(page: Page, pictures: Path) -> None:
     page.get_by_role("button", name="Pagoda").click()
     for _ in range(2):  # the second answer comes from a network that is loaded
         page.get_by_role("button", name="Run", exact=True).click()
-        expect(page.get_by_text("Time in milliseconds")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("Time in milliseconds")).to_be_visible()
     expect(page.get_by_role("heading", name=re.compile(r"^[1-9]\d* objects?$"))).to_be_visible()
     picture = page.locator(".st-key-card_result_picture img")
     expect(picture).to_be_visible()

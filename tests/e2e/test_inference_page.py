@@ -27,6 +27,7 @@ from registry.testing import onnx_models as tiny
 from registry.testing.platform import PASSWORD, Running, running_platform
 from registry.testing.prompt_models import PROMPT_CARD, colour_decoder, colour_encoder
 from registry.vision.encoding import encode_png
+from tests.e2e.settling import PATIENCE_MS
 
 DETECTOR, CUTTER, EMBEDDER = "line-digits", "cutter", "colours"
 STARTER = PROJECT_ROOT / "data" / "starter" / "digit-detector"
@@ -59,13 +60,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def window(chromium: Browser, lab: Running) -> Iterator[Page]:
     """Fay's window."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(lab.url)
     page.get_by_label("User name").fill("fay")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     yield page
     context.close()
 
@@ -96,7 +97,7 @@ def test_several_pictures_are_run_and_the_broken_one_is_named(window: Page, lab:
     )
     expect(window.get_by_text("paper-192.jpg").first).to_be_visible()
     window.get_by_role("button", name="Run", exact=True).click()
-    expect(window.get_by_text("broken.jpg: the image is a JPEG that ends early")).to_be_visible(timeout=60_000)
+    expect(window.get_by_text("broken.jpg: the image is a JPEG that ends early")).to_be_visible()
     expect(window.get_by_text("1 of 3")).to_be_visible()
     window.get_by_role("button", name="chevron_right icon").click()
     expect(window.get_by_text("2 of 3")).to_be_visible()
@@ -138,7 +139,7 @@ def test_two_versions_are_compared_in_three_ways(window: Page) -> None:
     window.get_by_text("Compare with another").click()
     expect(window.get_by_text("Second model")).to_be_visible()
     window.get_by_role("button", name="Run", exact=True).click()
-    expect(window.get_by_text("found by both")).to_be_visible(timeout=60_000)
+    expect(window.get_by_text("found by both")).to_be_visible()
     picture = window.locator(".st-key-card_result_picture")
     expect(picture.locator("img")).to_have_count(2)
     window.get_by_role("radio", name="Overlay").click()

@@ -19,8 +19,7 @@ from registry.training.digits import load_digits
 SAMPLES = sorted((PROJECT_ROOT / "data" / "samples").glob("*.jpg"))
 PLACES = """{"zones": [{"name": "left half", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}],
 "lines": [{"name": "middle", "start": [0.5, 0], "end": [0.5, 1]}]}"""
-_MINUTES = 240_000
-pytestmark = pytest.mark.timeout(900)
+_MINUTES = 480_000
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +63,14 @@ def test_a_batch_is_started_by_a_click_and_ends_with_its_results(
     page.get_by_label("User name").fill(fresh.username)
     page.get_by_label("Password", exact=True).fill(fresh.password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     expect(page.get_by_text("Healthy")).to_have_count(4)
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Jobs").click()
     expect(page.get_by_text("No jobs yet")).to_be_visible()
     _send(page, archives["shift"], archives["broken"])
     page.get_by_text("Also make annotated pictures").click()
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_role("heading", name="Batch inference with digit-detector")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Batch inference with digit-detector")).to_be_visible()
     expect(page.get_by_text("24 images answered, 1 could not be read")).to_be_visible(timeout=_MINUTES)
     expect(page.get_by_text("broken.jpg")).to_have_count(0)  # in a table, which is drawn on a canvas
     expect(page.get_by_role("heading", name="Not readable")).to_be_visible()
@@ -102,7 +101,7 @@ def test_its_run_opens_in_prefect_behind_the_same_sign_in(window: BrowserContext
         lambda request: None if request.url.startswith((fresh.url, "data:", "blob:")) else foreign.append(request.url),
     )
     tab.goto(f"{fresh.url}{page.get_by_role('link', name='Open in Prefect').get_attribute('href')}")
-    expect(tab.get_by_text("Completed").first).to_be_visible(timeout=60_000)
+    expect(tab.get_by_text("Completed").first).to_be_visible()
     tab.get_by_role("tab", name="Artifacts").click()
     expect(tab.get_by_text(re.compile("job-[0-9a-f]{32}")).first).to_be_visible()
     tab.close()
@@ -113,7 +112,7 @@ def test_a_running_batch_shows_how_far_it_is_and_is_cancelled_by_a_click(page: P
     page.get_by_role("button", name="All jobs").click()
     _send(page, archives["year"])
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_role("heading", name="Batch inference")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Batch inference")).to_be_visible()
     page.get_by_role("button", name="All jobs").click()
     bar = page.get_by_role("progressbar")
     expect(bar).to_be_visible(timeout=_MINUTES)
@@ -132,7 +131,7 @@ def test_a_video_is_started_by_a_click_and_its_film_plays(
     page.get_by_text("Zones and lines to count in").click()
     page.get_by_label("Zones and lines as JSON").fill(PLACES)
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_role("heading", name="Video analysis with digit-detector")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Video analysis with digit-detector")).to_be_visible()
     expect(page.get_by_text("100 pictures looked at")).to_be_visible(timeout=_MINUTES)
     expect(page.get_by_role("heading", name="Zones")).to_be_visible()
     expect(page.locator(".st-key-card_video_gallery img").first).to_be_visible()
@@ -181,7 +180,7 @@ def test_a_schedule_is_made_by_clicks_and_one_that_never_comes_is_refused(
 
 def test_a_clean_up_is_run_from_its_schedule_and_says_what_would_go(page: Page) -> None:
     page.locator("[class*=st-key-card_schedule_]", has_text="Weekly look").get_by_role("button", name="Run now").click()
-    expect(page.get_by_role("heading", name="Clean-up")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Clean-up")).to_be_visible()
     expect(page.get_by_text("This was a dry run: nothing was removed.")).to_be_visible(timeout=_MINUTES)
 
 
@@ -189,9 +188,9 @@ def test_an_optimisation_is_started_by_a_click_and_says_which_gate_a_form_did_no
     page: Page, fresh: Running, pictures: Path, settled: Callable[[Page], None]
 ) -> None:
     page.goto(f"{fresh.url}/models?model=digit-classifier")
-    page.get_by_role("tab", name="Optimise").click(timeout=60_000)
+    page.get_by_role("tab", name="Optimise").click()
     page.get_by_role("button", name="Optimise").click()
-    expect(page.get_by_role("heading", name="Optimisation with digit-classifier")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Optimisation with digit-classifier")).to_be_visible()
     expect(page.get_by_role("heading", name="Accuracy by class")).to_be_visible(timeout=_MINUTES)
     settled(page)
     if not (pictures / "optimisation.png").exists():

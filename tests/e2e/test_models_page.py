@@ -23,7 +23,7 @@ from registry.settings import PROJECT_ROOT
 from registry.testing.onnx_models import blob_detector_with_nms
 from registry.testing.platform import PASSWORD, Running, running_platform
 from registry.vision.encoding import encode_png
-from tests.e2e.settling import settle
+from tests.e2e.settling import PATIENCE_MS, settle
 
 NAME, HOSTILE = "line-digits", "Digits <img src=x onerror=alert(1)> :material/home: **bold**"
 STARTER = PROJECT_ROOT / "data" / "starter" / "digit-detector"
@@ -52,14 +52,14 @@ def _publish(models: ModelRegistry, eve: Actor) -> None:
 
 def _window(chromium: Browser, team: Running, name: str) -> Page:
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))
     page.goto(team.url)
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     return page
 
 
@@ -128,7 +128,7 @@ def test_a_versions_page_tells_where_it_comes_from(eve: Page, team: Running) -> 
 def test_a_version_is_promoted_and_rolled_back(eve: Page) -> None:
     _open_tab(eve, "Versions")
     _promote(eve, "champion", 2)
-    expect(eve.get_by_text("champion is version 2 now")).to_be_visible(timeout=60_000)
+    expect(eve.get_by_text("champion is version 2 now")).to_be_visible()
     expect(eve.get_by_text("champion → v2")).to_be_visible()
     eve.get_by_role("button", name="Roll back to v1").click()
     expect(eve.get_by_text("champion goes back from version 2 to version 1")).to_be_visible()
@@ -142,14 +142,14 @@ def test_a_version_is_promoted_and_rolled_back(eve: Page) -> None:
 def test_a_version_that_cannot_be_served_replaces_nothing(eve: Page) -> None:
     _promote(eve, "champion", 3)
     problem = eve.get_by_test_id("stAlert").filter(has_text="cannot be served")
-    expect(problem).to_be_visible(timeout=60_000)
+    expect(problem).to_be_visible()
     expect(problem).to_contain_text("champion stays where it is")
     expect(eve.get_by_text("champion → v1")).to_be_visible()
 
 
 def test_an_alias_of_ones_own_is_made_and_taken_away(eve: Page) -> None:
     _promote(eve, "line-3", 2)
-    expect(eve.get_by_text("line-3 → v2")).to_be_visible(timeout=60_000)
+    expect(eve.get_by_text("line-3 → v2")).to_be_visible()
     eve.locator(".st-key-alias_buttons_line-3").get_by_role("button", name="Remove").click()
     eve.get_by_role("button", name="Really remove").click()
     expect(eve.get_by_text("line-3 → v2")).to_have_count(0)
@@ -161,7 +161,7 @@ def test_two_versions_are_compared(eve: Page) -> None:
     expect(eve.get_by_role("heading", name=re.compile(r"^\d+ differences$"))).to_be_visible()
     eve.get_by_role("button", name="Pagoda").click()
     eve.get_by_role("button", name="Compare on this picture").click()
-    expect(eve.get_by_text("Only version 1")).to_be_visible(timeout=60_000)
+    expect(eve.get_by_text("Only version 1")).to_be_visible()
     figures = [eve.locator(f".st-key-card_compare_figure_{index}") for index in range(4)]
     _, renamed, left, right = (int(re.findall(r"\d+$", each.inner_text())[0]) for each in figures)
     assert (renamed, right) == (0, 0)  # the stricter version finds less, and nothing else
@@ -181,7 +181,7 @@ def test_two_versions_are_compared_on_a_picture_of_ones_own(eve: Page) -> None:
     eve.locator(".st-key-card_compare_picture input[type=file]").set_input_files(sent)
     expect(eve.get_by_text("grey.png")).to_be_visible()
     eve.get_by_role("button", name="Compare on this picture").click()
-    expect(eve.locator(".st-key-card_compare_figure_0")).to_contain_text("0", timeout=60_000)
+    expect(eve.locator(".st-key-card_compare_figure_0")).to_contain_text("0")
     expect(eve.locator(".st-key-card_compare_figure_2")).to_contain_text("0")
 
 

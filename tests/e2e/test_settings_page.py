@@ -45,7 +45,7 @@ def _sign_in(page: Page, url: str, name: str, password: str) -> None:
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
 
 
 def _open(page: Page, category: str) -> None:

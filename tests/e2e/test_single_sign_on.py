@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from registry.testing.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, oidc_provider
 from registry.testing.platform import Running, running_platform
+from tests.e2e.settling import PATIENCE_MS
 
 NAME = 'Sign & Co. <b>"SSO"</b>'
 
@@ -41,7 +42,7 @@ def joined(provider: OidcProvider, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def tab(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
     context.close()
 
@@ -49,7 +50,7 @@ def tab(chromium: Browser) -> Iterator[Page]:
 def test_the_button_leads_to_the_provider_in_the_same_tab(tab: Page, joined: Running, provider: OidcProvider) -> None:
     tab.goto(f"{joined.url}/models")
     button = tab.get_by_role("link", name=f"Continue with {NAME}")
-    expect(button).to_be_visible(timeout=60_000)
+    expect(button).to_be_visible()
     expect(tab.get_by_label("User name")).to_be_visible()
     button.click()
     expect(tab.get_by_role("heading", name="Who are you?")).to_be_visible()

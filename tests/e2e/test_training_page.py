@@ -22,7 +22,7 @@ from registry.testing.digit_set import write_digit_set
 from registry.testing.platform import Running, running_platform
 from registry.testing.requirements import require_package
 
-_MINUTES = 420_000
+_MINUTES = 600_000
 pytestmark = pytest.mark.timeout(1_200)
 
 

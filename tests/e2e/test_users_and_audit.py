@@ -19,6 +19,7 @@ from registry.access.sessions import Sessions
 from registry.access.trail import trace_alone
 from registry.records import Database, Role, User, open_database, users
 from registry.testing.platform import ADMIN, PASSWORD, Running, running_platform
+from tests.e2e.settling import PATIENCE_MS
 
 HOSTILE = {
     "<img src=x onerror=alert(1)>": "<img src=x onerror=alert(1)>",
@@ -51,7 +52,7 @@ def _let_in(database: Database, name: str) -> None:
 def tab(chromium: Browser, team: Running) -> Iterator[Page]:
     """The administrator's window; a script of somebody's name that runs is an error."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
@@ -66,7 +67,7 @@ def _sign_in(page: Page, team: Running, name: str) -> None:
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
 
 
 def _enter(context: BrowserContext, team: Running, name: str) -> None:
@@ -130,7 +131,7 @@ def test_hostile_names_are_text_on_ones_own_pages(chromium: Browser, team: Runni
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     _enter(context, team, name)
     page.goto(team.url)
-    expect(page.get_by_text("Welcome, ")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Welcome, ")).to_be_visible()
     assert f"Welcome, {HOSTILE[name]}." in _shown(page.get_by_test_id("stMain"))
     assert HOSTILE[name] in _shown(page.get_by_test_id("stSidebar"))
     _is_harmless(page)
