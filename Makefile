@@ -40,7 +40,7 @@ format: setup ## rewrite the code the way `make check` wants it
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 test: setup ## every test but the minutes-long ones, in TEST_PROCESSES processes
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: setup ## the minutes-long tests: training, soak, chaos
 	$(BIN)/python -m pytest -m slow --timeout=3600 $(ARGS)

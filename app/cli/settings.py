@@ -75,11 +75,14 @@ def _say(entry: "Entry", *, json: bool) -> None:
 
 
 def _editor() -> "SettingsEditor":
-    from app.platform import Platform
+    from registry.access.live import Live, SettingsEditor
+    from registry.records import open_database
 
-    rooms = Platform.open(load_settings())
-    rooms.database.upgrade()
-    return rooms.editor
+    current = load_settings()
+    current.prepare_home()
+    database = open_database(current.records_url)
+    database.upgrade()
+    return SettingsEditor(database, Live(database, current))
 
 
 def _rows(current: Settings) -> list[dict[str, Any]]:

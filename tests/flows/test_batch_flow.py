@@ -121,7 +121,10 @@ def test_a_running_batch_is_cancelled_and_keeps_what_is_finished(works: "Works")
     assert (again.status_code, again.json()["error"]["code"]) == (409, "job_ended")
 
 
-@pytest.mark.parametrize("victim", ["flow", "runner", "prefect", "app"])
+@pytest.mark.parametrize(
+    "victim",
+    ["flow", "runner", pytest.param("prefect", marks=pytest.mark.slow), pytest.param("app", marks=pytest.mark.slow)],
+)
 def test_whoever_is_killed_the_batch_ends_once_and_whole(works: "Works", victim: str) -> None:
     confidence = {"flow": "0.41", "runner": "0.42", "prefect": "0.43", "app": "0.44"}[victim]
     job_id = works.start(LONG, confidence=confidence)
@@ -183,6 +186,7 @@ def _start_video(works: "Works", film: Path, **fields: str) -> str:
     return str(answer.json()["id"])
 
 
+@pytest.mark.slow
 def test_a_video_whose_run_is_killed_is_gone_on_with_and_ends_once(works: "Works", film: Path) -> None:
     job_id = _start_video(works, film)
     _wait(lambda: int(str(works.job(job_id)["done"])) > 400)  # the first segment is stored

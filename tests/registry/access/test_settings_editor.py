@@ -14,7 +14,7 @@ from sqlmodel import select
 from registry.access import Actor
 from registry.access.live import Change, Live, LiveSettings, SettingsEditor
 from registry.access.live.catalogue import DEFINITIONS
-from registry.access.live.checking import MOST_BYTES
+from registry.access.live.checking import MOST_BYTES, from_text
 from registry.access.live.edits import MOST_CUSTOM
 from registry.errors import (
     Conflict,
@@ -164,6 +164,12 @@ def test_a_wrong_value_is_refused(local: SettingsEditor, admin: Actor, key: str,
 )
 def test_a_right_value_is_taken(editor: SettingsEditor, admin: Actor, key: str, value: object, stored: object) -> None:
     assert editor.set(admin, key, value).value == stored
+
+
+@pytest.mark.parametrize("text", ["many", "5", "true", "600.0", "NaN", "1e999", "[" * 5_000])
+def test_a_wrong_text_is_refused(local: SettingsEditor, admin: Actor, text: str) -> None:
+    with pytest.raises(InvalidSetting, match="whole number from 10"):
+        local.set(admin, "limit_user", from_text("limit_user", text))
 
 
 def test_every_setting_can_be_set_to_its_default(local: SettingsEditor, admin: Actor) -> None:

@@ -62,6 +62,7 @@ def _files(school: "School", job: Job) -> JobFiles:
     return JobFiles(school.rooms.storage, job.id)
 
 
+@pytest.mark.slow
 def test_a_run_killed_after_epochs_goes_on_behind_them_even_without_its_dataset(
     school: "School", digit_set: Path
 ) -> None:
