@@ -42,6 +42,7 @@ from registry.storage import Storage, open_storage
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges
 from registry.training.datasets.event_samples import EventSamples
+from registry.training.datasets.images import images_of
 from registry.training.datasets.workspace import Workspace
 from registry.training.finetune.start import Trainings
 from registry.tuning.measuring import Measuring
@@ -112,7 +113,8 @@ class Platform:
         events = Events(database, storage, live)
         viewing = Viewing(database)
         cameras = Cameras(settings, database, live, models)
-        batches, measuring, caring = Batches(jobs, models), Measuring(jobs, models, datasets), Caring(jobs)
+        batches = Batches(jobs, models, images_of(datasets))
+        measuring, caring = Measuring(jobs, models, datasets), Caring(jobs)
         return cls(
             settings=settings,
             database=database,

@@ -20,5 +20,8 @@ def batch(job_id: str, ticket: int) -> State[Any]:
 
 def _work(run: "JobRun", rooms: "JobRooms") -> "Result":
     from registry.jobs.batch import predict_batch
+    from registry.training.datasets.catalogue import Datasets
+    from registry.training.datasets.images import images_of
+    from registry.training.datasets.workspace import Workspace
 
-    return predict_batch(run, rooms)
+    return predict_batch(run, rooms, images_of(Datasets(rooms.database, Workspace(rooms.settings))))

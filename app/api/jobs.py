@@ -128,6 +128,9 @@ def start_batch(  # noqa: PLR0913 - the fields of the form
             description="instead of files: a folder on the server, or s3://bucket/prefix, that batches may read",
         ),
     ] = "",
+    dataset: Annotated[
+        str, Form(max_length=80, description="instead of files: a dataset as name (its newest version) or name/version")
+    ] = "",
     version: Annotated[int | None, Form(ge=1, le=2**31)] = None,
     alias: Annotated[str | None, Form(max_length=31)] = None,
     confidence: Annotated[float | None, Form(ge=0, le=1)] = None,
@@ -140,9 +143,11 @@ def start_batch(  # noqa: PLR0913 - the fields of the form
     The same images asked for in the same way are the same job, unless that failed or was cancelled.
     """
     asked = Asked(model, version, alias, Thresholds(confidence, iou, max_detections), annotate)
-    if bool(files) == bool(folder):
-        raise InvalidInput("send either files or the name of a folder", details={"field": "files"})
-    if folder:
+    if [bool(files), bool(folder), bool(dataset)].count(True) != 1:
+        raise InvalidInput("send either files or the name of a folder or of a dataset", details={"field": "files"})
+    if dataset:
+        job = rooms.batches.start_dataset(caller, asked, dataset)
+    elif folder:
         job = rooms.batches.start_folder(caller, asked, folder)
     else:
         job = rooms.batches.start_uploads(caller, asked, _uploads(files or [], rooms.live.latest().upload_max_mb))

@@ -63,6 +63,7 @@ def submit_batch(  # noqa: PLR0913, PLR0917 - its options
         str,
         typer.Option(help="instead of files: a folder or s3://bucket/prefix of NEXUSAI_BATCH_FOLDERS, read in place"),
     ] = "",
+    dataset: Annotated[str, typer.Option(help="instead of files: a dataset's name or name/version")] = "",
     wait: Annotated[bool, typer.Option(help="watch it until it has ended")] = False,
     json: AsJson = False,
 ) -> None:
@@ -72,9 +73,11 @@ def submit_batch(  # noqa: PLR0913, PLR0917 - its options
 
     rooms, actor = open_rooms()
     asked = Asked(model, version, alias, Thresholds(confidence, iou), annotate)
-    if bool(files) == bool(folder):
-        raise InvalidInput("name either files or a folder with --folder")
-    if folder:
+    if [bool(files), bool(folder), bool(dataset)].count(True) != 1:
+        raise InvalidInput("name either files, or a folder with --folder, or a dataset with --dataset")
+    if dataset:
+        job = rooms.batches.start_dataset(actor, asked, dataset)
+    elif folder:
         job = rooms.batches.start_folder(actor, asked, folder)
     else:
         job = rooms.batches.start_uploads(actor, asked, _uploads(files or []))
@@ -198,12 +201,13 @@ def _counts(job: dict[str, Any]) -> str:
 
 
 def _uploads(paths: Iterable[Path]) -> "Iterator[Upload]":
-    from registry.jobs.batch_inputs import Upload, list_folder
+    from registry.jobs.batch_inputs import Upload, list_images
+    from registry.jobs.image_folders import LocalFolder
 
     for path in paths:
         if path.is_dir():
             root = path.resolve()
-            entries = list_folder(str(root), [str(root)]).entries
+            entries = list_images(LocalFolder(root)).entries
             yield from (Upload(f"{path.name}/{name}", _chunks(root / name)) for name, _, _ in entries)
         elif path.is_file():
             yield Upload(path.name, _chunks(path))

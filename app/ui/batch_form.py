@@ -44,18 +44,18 @@ def draw(actor: Actor) -> None:
                 key="batch.files",
                 max_upload_size=platform().live.current().upload_max_mb,
             )
-            folder = _folder(actor)
+            folder, dataset = _folder(actor), _dataset(actor)
             annotate = st.checkbox("Also make annotated pictures", key="batch.annotate")
             pressed = st.form_submit_button("Start", type="primary", icon=":material/play_arrow:")
         if pressed:
             asked = Asked(which.model.name, which.version, which.alias, Thresholds(confidence), annotate)
-            _submit(actor, asked, files, folder)
+            _submit(actor, asked, files, folder, dataset)
 
 
-def _submit(actor: Actor, asked: Asked, files: list[UploadedFile], folder: str) -> None:
+def _submit(actor: Actor, asked: Asked, files: list[UploadedFile], folder: str, dataset: str) -> None:
     try:
         with st.spinner("Taking in the images"):
-            job = _start(actor, asked, files, folder)
+            job = _start(actor, asked, files, folder, dataset)
     except RegistryError as error:
         error_box(error)
         return
@@ -74,9 +74,30 @@ def _folder(actor: Actor) -> str:
     return given.strip()
 
 
-def _start(actor: Actor, asked: Asked, files: list[UploadedFile], folder: str) -> Job:
-    if bool(files) == bool(folder):
-        raise InvalidInput("choose either files or a folder", hint="Drop some images or a zip archive above.")
+def _dataset(actor: Actor) -> str:
+    """A dataset's newest version, where there is one to see."""
+    listed, _ = platform().datasets.list(actor, size=500)
+    if not listed:
+        return ""
+    newest = {each.record.name: f"{each.record.name}/{each.newest.number}" for each in listed}
+    name = st.selectbox(
+        "Or a dataset, its newest version",
+        list(newest),
+        index=None,
+        key="batch.dataset",
+        placeholder="None",
+        format_func=lambda each: plain(newest[each].replace("/", " version ")),
+    )
+    return newest[name] if name else ""
+
+
+def _start(actor: Actor, asked: Asked, files: list[UploadedFile], folder: str, dataset: str) -> Job:
+    if [bool(files), bool(folder), bool(dataset)].count(True) != 1:
+        raise InvalidInput(
+            "choose either files, or a folder, or a dataset", hint="Drop some images or a zip archive above."
+        )
+    if dataset:
+        return platform().batches.start_dataset(actor, asked, dataset)
     if folder:
         return platform().batches.start_folder(actor, asked, folder)
     most_mb = platform().live.current().upload_max_mb

@@ -13,8 +13,8 @@ from registry.jobs.batch_inputs import BatchImages
 from registry.jobs.batch_parameters import BatchParameters
 from registry.jobs.batch_parts import Parts
 from registry.jobs.batch_results import write_results
-from registry.jobs.batches import UPLOAD
-from registry.jobs.image_folders import ImageFolder, open_folder
+from registry.jobs.batches import DATASET, UPLOAD
+from registry.jobs.image_folders import ImageFolder, OpenDataset, no_datasets, open_folder
 from registry.jobs.in_mlflow import note_in_mlflow
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobRun, Result
@@ -36,7 +36,7 @@ class _Asked:
     answer: "Future[Answer]"
 
 
-def predict_batch(run: JobRun, rooms: JobRooms) -> Result:
+def predict_batch(run: JobRun, rooms: JobRooms, open_dataset: OpenDataset = no_datasets) -> Result:
     """Answer about the images that have no answer yet, then write the results; cancelled, those of what is finished.
 
     An image that cannot be read is listed and the rest goes on. Raises NotFound or Forbidden where the version, the
@@ -44,7 +44,7 @@ def predict_batch(run: JobRun, rooms: JobRooms) -> Result:
     """
     parameters, live = BatchParameters.model_validate(run.parameters), rooms.live.current()
     ready = rooms.serving.ready(run.owner(), parameters.model, version=parameters.version)
-    folder = None if parameters.source == UPLOAD else _folder(run, parameters.source, rooms.settings)
+    folder = _folder(run, parameters.source, rooms.settings, open_dataset)
     images, parts = BatchImages(run.files, folder, live.image_max_mb), Parts(run.files)
     work = _Work(run, images, parts, live.jpeg_quality if parameters.annotate else 0)
     try:
@@ -126,7 +126,11 @@ def _refused(error: InvalidInput) -> "Future[Answer]":
     return future
 
 
-def _folder(run: JobRun, source: str, settings: Settings) -> ImageFolder:
-    """Raises Forbidden where the owner may not read folders any more."""
+def _folder(run: JobRun, source: str, settings: Settings, open_dataset: OpenDataset) -> ImageFolder | None:
+    """None for what was sent. Raises Forbidden or NotFound where the owner may not read it any more."""
+    if source == UPLOAD:
+        return None
+    if source.startswith(DATASET):
+        return open_dataset(run.owner(), source.removeprefix(DATASET))[1]
     require(run.owner(), Action.READ_FOLDER)
     return open_folder(source, settings.batch_folders, settings.storage_endpoint)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -24,7 +24,7 @@ from registry.errors import (
     UploadTooLarge,
 )
 from registry.jobs.files import JobFiles
-from registry.jobs.image_folders import IMAGE_ENDINGS, ImageFolder, is_image, open_folder
+from registry.jobs.image_folders import IMAGE_ENDINGS, ImageFolder, is_image
 
 MOST_IMAGES = 1_000_000
 _ARCHIVE = ArchiveLimits(members=200_000, total_bytes=64 << 30)
@@ -71,13 +71,10 @@ def take_uploads(files: JobFiles, uploads: Iterable[Upload]) -> Listing:
     return _listing(entries, digest.hexdigest(), "what was sent")
 
 
-def list_folder(folder: str, allowed: Sequence[str], endpoint: str = "") -> Listing:
-    """The images below a folder on the server or `s3://bucket/prefix`.
-
-    Raises InvalidInput, NotFound, StorageUnavailable, MissingExtra.
-    """
+def list_images(folder: ImageFolder) -> Listing:
+    """The images of a folder, which is closed then. Raises InvalidInput, NotFound, StorageUnavailable."""
     entries, digest = [], hashlib.sha256()
-    with closing(open_folder(folder, allowed, endpoint)) as opened:
+    with closing(folder) as opened:
         for name, mark in opened.images():
             entries.append([name, name, ""])
             digest.update(json.dumps([name, *mark]).encode())

@@ -12,7 +12,9 @@ class BatchParameters(BaseModel):
 
     model: str = Field(description="the registered name")
     version: int = Field(description="the version that answers")
-    source: str = Field(description="`upload`, or the folder on the server")
+    source: str = Field(
+        description="`upload`, the folder on the server, `s3://bucket/prefix`, or `dataset:name/version`"
+    )
     confidence: float | None = None
     iou: float | None = None
     max_detections: int | None = None

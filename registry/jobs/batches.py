@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from registry.access import Action, Actor, require
 from registry.errors import InvalidInput
-from registry.jobs.batch_inputs import Listing, Upload, keep_listing, list_folder, take_uploads
+from registry.jobs.batch_inputs import Listing, Upload, keep_listing, list_images, take_uploads
 from registry.jobs.batch_parameters import BatchParameters
 from registry.jobs.files import JobFiles
-from registry.jobs.image_folders import open_folder
+from registry.jobs.image_folders import ImageFolder, OpenDataset, no_datasets, open_folder
 from registry.jobs.jobs import Jobs
 from registry.jobs.kinds import BATCH
 from registry.models.registry import ModelRegistry
@@ -19,7 +19,7 @@ from registry.records import Job, new_id
 from registry.runtime.card import Task
 from registry.runtime.raw_answer import resolve_thresholds
 
-UPLOAD = "upload"
+UPLOAD, DATASET = "upload", "dataset:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Asked:
 class Batches:
     """The way in for batches of one platform."""
 
-    def __init__(self, jobs: Jobs, models: ModelRegistry) -> None:
-        self._jobs, self._models = jobs, models
+    def __init__(self, jobs: Jobs, models: ModelRegistry, open_dataset: OpenDataset = no_datasets) -> None:
+        self._jobs, self._models, self._open_dataset = jobs, models, open_dataset
 
     def start_uploads(self, actor: Actor, asked: Asked, uploads: Iterable[Upload]) -> Job:
         """A batch of what is sent: images, and zip archives of images.
@@ -58,16 +58,27 @@ class Batches:
         """A batch of the images in a folder on the server, or below `s3://bucket/prefix`. Raises as `start_uploads`."""
         require(actor, Action.READ_FOLDER)
         parameters, sha256 = self._parameters(actor, asked, folder)
-        files, settings = JobFiles(self._jobs.storage, new_id()), self._models.settings
-        listing = list_folder(folder, settings.batch_folders, settings.storage_endpoint)
-        return self._start(actor, parameters, sha256, files, listing)
+        files = JobFiles(self._jobs.storage, new_id())
+        return self._start(actor, parameters, sha256, files, list_images(self._folder(folder)))
+
+    def start_dataset(self, actor: Actor, asked: Asked, reference: str) -> Job:
+        """A batch of the pictures of a dataset's version, `name` for the newest or `name/version`.
+
+        Raises as `start_uploads`.
+        """
+        named, pictures = self._open_dataset(actor, reference)
+        parameters, sha256 = self._parameters(actor, asked, f"{DATASET}{named}")
+        return self._start(actor, parameters, sha256, JobFiles(self._jobs.storage, new_id()), list_images(pictures))
 
     def check_folder(self, actor: Actor, asked: Asked, folder: str) -> None:
         """Raise what `start_folder` would, as far as it can be known before."""
         require(actor, Action.READ_FOLDER)
         self._parameters(actor, asked, folder)
+        self._folder(folder).close()
+
+    def _folder(self, folder: str) -> ImageFolder:
         settings = self._models.settings
-        open_folder(folder, settings.batch_folders, settings.storage_endpoint).close()
+        return open_folder(folder, settings.batch_folders, settings.storage_endpoint)
 
     def _parameters(self, actor: Actor, asked: Asked, source: str) -> tuple[BatchParameters, str]:
         """The parameters with the version that answers now, and that version's sha256."""

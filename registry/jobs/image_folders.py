@@ -1,11 +1,12 @@
 """Where batches read images in place: folders on the server, and prefixes in buckets of an S3 service."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from registry.access import Actor
 from registry.errors import InvalidImage, InvalidInput, NotFound, StorageUnavailable
 from registry.storage import S3Storage
 from registry.storage.keys import key_parts
@@ -29,6 +30,15 @@ class ImageFolder(Protocol):
 
     def close(self) -> None:
         """Fetch nothing any more."""
+
+
+# Opens a dataset's version by `name` or `name/version`; gives `name/version` and its images.
+OpenDataset = Callable[[Actor, str], tuple[str, ImageFolder]]
+
+
+def no_datasets(_actor: Actor, reference: str) -> tuple[str, ImageFolder]:
+    """An `OpenDataset` for where there are none. Raises InvalidInput."""
+    raise InvalidInput(f"dataset {reference[:80]!r} cannot be opened from here")
 
 
 class LocalFolder:

@@ -1,6 +1,5 @@
 """A version of a registered dataset as labelled pictures to tune on."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,11 +10,10 @@ from registry.errors import InvalidInput
 from registry.runtime.card import ModelCard, Task
 from registry.training.datasets.annotations import IMAGES
 from registry.training.datasets.catalogue import Datasets
+from registry.training.datasets.reference import parse_reference
 from registry.training.datasets.sample import Sample
 from registry.training.scene_folder import LabelledImage
 from registry.tuning.data import CALIBRATION_MOST, HELD_OUT_MOST, STARTER, TuningData, check_task, decoded, open_data
-
-_REFERENCE = re.compile(r"(?P<name>[^/]{1,63})(/(?P<version>[1-9]\d{0,8}))?")
 
 
 def open_registered(datasets: Datasets, actor: Actor, reference: str, card: ModelCard) -> TuningData:
@@ -27,28 +25,22 @@ def open_registered(datasets: Datasets, actor: Actor, reference: str, card: Mode
     check_task(card)
     if not reference or reference == STARTER:
         return open_data(reference or None, card)
-    found = _REFERENCE.fullmatch(reference)
-    if found is None:
-        raise InvalidInput(f"{reference[:80]!r} names no dataset: it takes the form name or name/version")
-    number = int(found["version"]) if found["version"] else None
-    version = datasets.version(actor, found["name"], number)
-    opened = datasets.open(actor, found["name"], version.number)
+    name, number = parse_reference(reference)
+    version = datasets.version(actor, name, number)
+    opened = datasets.open(actor, name, version.number)
     if opened.dataset.task.value not in _teaches(card):
-        raise InvalidInput(
-            f"dataset {found['name']!r} is for task {opened.dataset.task.value}, this model answers {card.task}"
-        )
-    ids = _class_ids(opened.dataset.classes, card, found["name"])
-    splits = {name: opened.select(split=name) for name in ("train", "val", "test")}
+        raise InvalidInput(f"dataset {name!r} is for task {opened.dataset.task.value}, this model answers {card.task}")
+    ids = _class_ids(opened.dataset.classes, card, name)
+    splits = {split: opened.select(split=split) for split in ("train", "val", "test")}
     held_out = splits["test"] or splits["val"]
     if not splits["train"] or not held_out:
         raise InvalidInput(
-            f"version {version.number} of dataset {found['name']!r} has no {'test' if splits['train'] else 'train'} "
-            "split",
+            f"version {version.number} of dataset {name!r} has no {'test' if splits['train'] else 'train'} split",
             hint="Divide it first: the Datasets page and `nexusai datasets split` do it without leakage.",
         )
     read = _reader(opened.folder / IMAGES, ids)
     return TuningData(
-        f"{found['name']}/{version.number}",
+        f"{name}/{version.number}",
         version.sha256[:12],
         _some(splits["train"], CALIBRATION_MOST, read),
         _some(held_out, HELD_OUT_MOST, read),

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from registry.access.actor import local_actor
 from registry.access.live import Live
-from registry.errors import InvalidInput
 from registry.libraries import prepare_libraries
 from registry.records import DatasetVersion, open_database
 from registry.settings import Settings, load_settings
@@ -26,6 +25,7 @@ from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges, NewVersion
 from registry.training.datasets.plan import plan_from
 from registry.training.datasets.problems import ImportReport
+from registry.training.datasets.reference import parse_reference
 from registry.training.datasets.version import OpenVersion
 from registry.training.datasets.workspace import Workspace
 
@@ -52,25 +52,18 @@ def add(source: str | Path, name: str, **more: Any) -> tuple[DatasetVersion, Imp
 
 def load(reference: str) -> OpenVersion:
     """What is in the version that `name` or `name/version` means. Raises as `Datasets.open` does."""
-    return _rooms()[0].open(local_actor(), *_named(reference))
+    return _rooms()[0].open(local_actor(), *parse_reference(reference))
 
 
 def divide(reference: str, **plan: Any) -> DatasetVersion:
     """A version with the same samples and other splits; `plan` are the fields of `SplitPlan`."""
-    name, number = _named(reference)
+    name, number = parse_reference(reference)
     return _rooms()[1].split(local_actor(), name, plan_from(plan), number)
 
 
 def export(reference: str, form: str, target: str | Path) -> Path:
     """Write a version as yolo, coco, voc or folders, to a new folder or a .zip file. Raises as `Datasets.export`."""
-    return _rooms()[0].export(local_actor(), *_named(reference), form, Path(target))
-
-
-def _named(reference: str) -> tuple[str, int | None]:
-    name, slash, number = reference.partition("/")
-    if slash and not number.isdecimal():
-        raise InvalidInput(f"{reference[:100]!r} is neither name nor name/version")
-    return name, int(number) if slash else None
+    return _rooms()[0].export(local_actor(), *parse_reference(reference), form, Path(target))
 
 
 def _rooms() -> tuple[Datasets, DatasetChanges]:

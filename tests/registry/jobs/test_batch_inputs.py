@@ -11,7 +11,7 @@ import pytest
 
 from registry.errors import InvalidArchive, InvalidImage, InvalidInput, NotFound, StorageUnavailable, UploadTooLarge
 from registry.jobs import batch_inputs
-from registry.jobs.batch_inputs import BatchImages, Upload, keep_listing, list_folder, take_uploads
+from registry.jobs.batch_inputs import BatchImages, Upload, keep_listing, list_images, take_uploads
 from registry.jobs.files import JobFiles
 from registry.jobs.image_folders import open_folder
 from registry.storage import LocalStorage, S3Storage
@@ -120,7 +120,7 @@ def test_a_folder_is_listed_without_links_and_hidden_files(files: JobFiles, tmp_
         (root / name).write_bytes(name.encode())
     (root / "link.jpg").symlink_to("/etc/passwd")
     (root / "elsewhere").symlink_to("/etc")
-    listing = list_folder(str(root), [str(tmp_path)])
+    listing = list_images(open_folder(str(root), [str(tmp_path)]))
     assert [entry[0] for entry in listing.entries] == ["1.png", "b/2.jpg"]
     keep_listing(files, listing)
     images = _images(files, root)
@@ -140,7 +140,7 @@ def test_a_folder_that_vanishes_is_waited_for(files: JobFiles, tmp_path: Path) -
     root = tmp_path / "photos"
     root.mkdir()
     (root / "1.png").write_bytes(b"x")
-    keep_listing(files, list_folder(str(root), [str(root)]))
+    keep_listing(files, list_images(open_folder(str(root), [str(root)])))
     images = _images(files, root)
     (root / "1.png").unlink()
     with pytest.raises(InvalidImage):
@@ -156,9 +156,9 @@ def test_only_allowed_folders_are_read(tmp_path: Path, folder: str) -> None:
     root.mkdir()
     (root / "out").symlink_to("/etc")
     with pytest.raises(NotFound):
-        list_folder(folder.format(root=root), [str(root)])
+        list_images(open_folder(folder.format(root=root), [str(root)]))
     with pytest.raises(NotFound):
-        list_folder(str(root), [])
+        list_images(open_folder(str(root), []))
 
 
 def test_the_images_of_all_archives_together_are_bounded(files: JobFiles, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ def test_the_images_of_all_archives_together_are_bounded(files: JobFiles, monkey
 @pytest.mark.parametrize("folder", ["/tmp/a\0b", "/" + "x" * 5_000, "relative"], ids=["nul", "too long", "relative"])
 def test_a_folder_that_cannot_be_is_not_found(folder: str, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        list_folder(folder, ["/"])
+        list_images(open_folder(folder, ["/"]))
 
 
 def test_images_below_a_prefix_of_a_bucket_are_read_in_place(files: JobFiles, service: Service, unique: str) -> None:
@@ -183,10 +183,10 @@ def test_images_below_a_prefix_of_a_bucket_are_read_in_place(files: JobFiles, se
     storage.put("large.png", b"x" * ((1 << 20) + 1))
     S3Storage(BUCKET, f"{unique}/shift-2", endpoint=service.url).put("other.png", b"x")
     where, allowed = f"s3://{BUCKET}/{unique}/shift", [f"s3://{BUCKET}/{unique}/shift/"]
-    before = list_folder(where, allowed, service.url)
+    before = list_images(open_folder(where, allowed, service.url))
     assert [entry[0] for entry in before.entries] == ["1.png", "b/2.JPG", "empty.png", "large.png"]
-    assert list_folder(f"{where}/b", allowed, service.url).entries == [["2.JPG", "2.JPG", ""]]
-    assert list_folder(f"{where}/", allowed, service.url).digest == before.digest
+    assert list_images(open_folder(f"{where}/b", allowed, service.url)).entries == [["2.JPG", "2.JPG", ""]]
+    assert list_images(open_folder(f"{where}/", allowed, service.url)).digest == before.digest
     keep_listing(files, before)
     images = BatchImages(files, open_folder(where, allowed, service.url), 1)
     assert [images.read(index) for index in (0, 1, 2)] == [b"1.png", b"b/2.JPG", b""]
@@ -200,7 +200,7 @@ def test_images_below_a_prefix_of_a_bucket_are_read_in_place(files: JobFiles, se
     with pytest.raises(InvalidImage, match="cannot be read any more"):
         later.read(1)
     later.close()
-    assert list_folder(where, allowed, service.url).digest != before.digest
+    assert list_images(open_folder(where, allowed, service.url)).digest != before.digest
 
 
 @pytest.mark.parametrize(
@@ -216,11 +216,11 @@ def test_images_below_a_prefix_of_a_bucket_are_read_in_place(files: JobFiles, se
 )
 def test_only_allowed_prefixes_are_read(where: str) -> None:
     with pytest.raises(NotFound, match="no folder that batches may read"):
-        list_folder(where, ["s3://vision/shift", "/srv"], "http://127.0.0.1:9")
+        list_images(open_folder(where, ["s3://vision/shift", "/srv"], "http://127.0.0.1:9"))
 
 
 def test_a_prefix_is_no_folder_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "s3:" / "vision").mkdir(parents=True)
     with pytest.raises(NotFound):
-        list_folder(str(tmp_path / "s3:" / "vision"), ["s3://vision"])
+        list_images(open_folder(str(tmp_path / "s3:" / "vision"), ["s3://vision"]))
