@@ -109,3 +109,21 @@ def test_what_is_asked_of_a_version_is_checked(house: House) -> None:
     refusal(get(house, "/paper/versions/1/samples/none"), 404, "dataset_not_found")
     refusal(get(house, "/paper/versions/1/export", format="folders"), 422, "invalid_input")
     refusal(get(house, "/paper/versions/1/export", format="tar"), 422, "invalid_input")
+
+
+def test_a_batch_reads_a_version_and_takes_one_source_alone(house: House, unique: str) -> None:
+    send(house, digits("pagoda-1280.jpg"), name=unique)
+    model = house.model(f"{unique}-model", house.actor(Role.ENGINEER), "authenticated")
+
+    def start(role: Role = Role.ENGINEER, **fields: str) -> httpx.Response:
+        data = {"model": model} | fields
+        return house.client.post("/api/v1/inference/batch", data=data, headers=house.bearers[role])
+
+    started = start(dataset=unique)
+    assert started.status_code == 202, started.text
+    assert (started.json()["parameters"]["source"], started.json()["total"]) == (f"dataset:{unique}/1", 1)
+    assert start(dataset=f"{unique}/1").json()["id"] == started.json()["id"]
+    refusal(start(dataset=f"{unique}/9"), 404, "version_not_found")
+    refusal(start(dataset="nobody-has-it"), 404, "dataset_not_found")
+    refusal(start(dataset=unique, folder="/srv"), 422, "invalid_input")
+    refusal(start(), 422, "invalid_input")
