@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.ui import inference_run, prompting, result_history, results
+from app.ui import inference_run, prompting, result_history, results, webcam
 from app.ui.frame import card, page_header
 from app.ui.model_choice import choose_model, choose_second
 from app.ui.picture import choose_pictures
@@ -15,11 +15,18 @@ from registry.runtime.card import Task
 def draw() -> None:
     """The page."""
     actor = required(Action.PREDICT)
-    if st.query_params.get("view") == "history":
+    view = st.query_params.get("view")
+    if view == "history":
         result_history.draw(actor)
         return
+    if view == webcam.VIEW:
+        webcam.draw(actor)
+        return
     text = "Run a registered model on pictures and see what it finds, and how long it takes."
-    if page_header("Inference", text).button("History", key="inference.history", icon=":material/history:"):
+    actions = page_header("Inference", text)
+    if actions.button("Webcam", key="inference.webcam", icon=":material/videocam:"):
+        webcam.open_webcam()
+    if actions.button("History", key="inference.history", icon=":material/history:"):
         result_history.open_history()
     _run(actor)
 
