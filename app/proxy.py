@@ -179,5 +179,5 @@ async def _both_ways(browser: WebSocket, server: websockets.ClientConnection, gr
             task.cancel()
         with contextlib.suppress(WebSocketDisconnect, websockets.WebSocketException):
             await asyncio.gather(*tasks, return_exceptions=True)
-    with contextlib.suppress(RuntimeError):  # the browser may have closed first
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the browser may have closed first
         await browser.close()

@@ -42,6 +42,7 @@ from app.platform import Platform
 
 VERSION = "0.1.0"
 _ROOMS = (
+    inference,  # first: routes are tried in this order, and this is the one asked most often
     auth,
     me,
     sessions,
@@ -54,7 +55,6 @@ _ROOMS = (
     model_training,
     model_tuning,
     history,
-    inference,
     gallery,
     jobs,
     schedules,
