@@ -42,7 +42,7 @@ from registry.settings import PROJECT_ROOT, load_settings
 
 MAIN_PAGE = Path(__file__).with_name("main.py")
 ICON = Path(__file__).with_name("static") / "favicon.png"
-_PAGES = (
+PAGE_MODULES = (
     "app.ui.sign_in",
     *(f"app.pages.{name}" for name in ("dashboard", *PAGES)),
 )
@@ -125,7 +125,7 @@ def _routes(platform: Platform, mlflow: ASGIApp) -> list[BaseRoute]:
 
 def _warm_up(platform: Platform) -> None:
     """Take the slow imports now, rather than from the first person who opens a page."""
-    for module in ("altair", "jsonschema", "streamlit_authenticator", *_PAGES):
+    for module in ("altair", "jsonschema", "streamlit_authenticator", *PAGE_MODULES):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(module)
     try:

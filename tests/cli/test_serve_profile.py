@@ -1,6 +1,7 @@
 """The lean environment: no torch, no ultralytics, and it serves."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,25 @@ def lean_python() -> str:
     return str(venv / "bin" / "python")
 
 
+_WITHOUT = """
+import importlib, sys
+missing = ("torch", "torchvision", "ultralytics", "dvc", "openvino", "nncf", "ray", "boto3")
+sys.modules.update(dict.fromkeys(missing, None))
+import app.server
+for name in app.server.PAGE_MODULES:
+    importlib.import_module(name)
+print("imported")
+"""
+
+
+def test_the_app_and_its_pages_are_imported_without_what_the_lean_profile_lacks() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "imported", done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_the_lean_profile_serves_the_starters_without_torch(lean_python: str, tmp_path: Path) -> None:
     code = "from importlib.util import find_spec; print([n for n in ('torch', 'ultralytics', 'dvc') if find_spec(n)])"
