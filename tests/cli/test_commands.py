@@ -21,6 +21,7 @@ from registry.settings import Settings, child_environment, load_settings
 from registry.testing.file_server import file_server
 from registry.testing.onnx_models import blob_detector
 from registry.testing.platform import PASSWORD, Running, nexusai, running_platform
+from tests.cli.here import here
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -56,29 +57,29 @@ def test_help_names_every_command(settings: Settings) -> None:
 
 
 def test_settings_tell_value_and_source(settings: Settings) -> None:
-    rows = {row["name"]: row for row in json.loads(_run(settings, "settings", "--json").stdout)}
+    rows = {row["name"]: row for row in json.loads(here(settings, "settings", "--json").stdout)}
     assert rows["home"]["source"] == "environment"
     assert rows["port"]["value"] == "8501"
 
 
 def test_live_settings_are_changed_from_the_command_line(settings: Settings) -> None:
-    assert "limit_user is 1200 (default)" in _run(settings, "settings", "get", "limit_user").stdout
-    assert "limit_user is 600 (changed)" in _run(settings, "settings", "set", "limit_user", "600").stdout
-    assert _run(settings, "settings", "set", "notice", "600").returncode == 0  # a text, for this setting is one
-    rows = {row["name"]: row for row in json.loads(_run(settings, "settings", "--json").stdout)}
+    assert "limit_user is 1200 (default)" in here(settings, "settings", "get", "limit_user").stdout
+    assert "limit_user is 600 (changed)" in here(settings, "settings", "set", "limit_user", "600").stdout
+    assert here(settings, "settings", "set", "notice", "600").returncode == 0  # a text, for this setting is one
+    rows = {row["name"]: row for row in json.loads(here(settings, "settings", "--json").stdout)}
     assert (rows["limit_user"]["value"], rows["limit_user"]["source"]) == ("600", "changed")
     assert (rows["notice"]["value"], rows["upload_max_mb"]["variable"]) == ("600", "NEXUSAI_UPLOAD_MAX_MB")
-    reset = json.loads(_run(settings, "settings", "reset", "limit_user", "--json").stdout)
+    reset = json.loads(here(settings, "settings", "reset", "limit_user", "--json").stdout)
     assert (reset["value"], reset["source"], reset["revision"]) == (1_200, "default", 2)
     for wrong in ("many", "[" * 5_000):
-        message = _refused(_run(settings, "settings", "set", "limit_user", wrong), 1, "setting_invalid")
+        message = _refused(here(settings, "settings", "set", "limit_user", wrong), 1, "setting_invalid")
         assert "whole number from 10" in message
-    _refused(_run(settings, "settings", "get", "no.such"), 1, "setting_not_found")
+    _refused(here(settings, "settings", "get", "no.such"), 1, "setting_not_found")
 
 
 def test_settings_are_told_before_there_is_a_database(settings: Settings) -> None:
     new = settings.model_copy(update={"home": settings.home / "none"})
-    done = _run(new, "settings", "--json")
+    done = here(new, "settings", "--json")
     assert {row["name"]: row["value"] for row in json.loads(done.stdout)}["jpeg_quality"] == "90"
     assert "database" in done.stderr
     assert not new.home.exists()
@@ -101,27 +102,27 @@ def test_doctor_tells_what_this_machine_can_run(settings: Settings) -> None:
 
 
 def test_the_database_is_upgraded_and_checked(settings: Settings) -> None:
-    assert _run(settings, "db", "check").returncode == 1
-    assert _run(settings, "db", "upgrade").returncode == 0
-    assert _run(settings, "db", "check").returncode == 0
+    assert here(settings, "db", "check").returncode == 1
+    assert here(settings, "db", "upgrade").returncode == 0
+    assert here(settings, "db", "check").returncode == 0
 
 
 def test_an_administrator_is_made_from_the_command_line(settings: Settings) -> None:
     create = ("admin", "create", "--username", "ada", "--password-stdin")
-    assert "ada" in _run(settings, *create, stdin=PASSWORD + "\n").stdout
-    _refused(_run(settings, *create, stdin=PASSWORD + "\n"), 1, "name_taken")
-    assert "operator" in _run(settings, *create[:3], "otto", "--role", "operator", create[-1], stdin=PASSWORD).stdout
-    _refused(_run(settings, *create[:3], "x", "--role", "god", create[-1], stdin=PASSWORD), 1, "invalid_input")
-    done = _run(settings, "admin", "create", "--username", "eve", "--password-stdin", stdin="short\n")
+    assert "ada" in here(settings, *create, stdin=PASSWORD + "\n").stdout
+    _refused(here(settings, *create, stdin=PASSWORD + "\n"), 1, "name_taken")
+    assert "operator" in here(settings, *create[:3], "otto", "--role", "operator", create[-1], stdin=PASSWORD).stdout
+    _refused(here(settings, *create[:3], "x", "--role", "god", create[-1], stdin=PASSWORD), 1, "invalid_input")
+    done = here(settings, "admin", "create", "--username", "eve", "--password-stdin", stdin="short\n")
     assert "short" not in done.stdout + done.stderr.replace("shorter", "")
 
 
 def test_commands_that_need_the_platform_say_so(settings: Settings, tmp_path: Path) -> None:
-    _refused(_run(settings, "models", "list"), 1, "mlflow_unavailable")
+    _refused(here(settings, "models", "list"), 1, "mlflow_unavailable")
     image = tmp_path / "x.png"
     image.write_bytes(b"")
-    _refused(_run(settings, "predict", str(image), "--model", "m"), 1, "mlflow_unavailable")
-    _refused(_run(settings, "predict", str(tmp_path / "none.png"), "--model", "m"), 1, "image_unreadable")
+    _refused(here(settings, "predict", str(image), "--model", "m"), 1, "mlflow_unavailable")
+    _refused(here(settings, "predict", str(tmp_path / "none.png"), "--model", "m"), 1, "image_unreadable")
 
 
 def test_a_port_that_is_taken_is_told(settings: Settings) -> None:
@@ -146,7 +147,7 @@ def test_a_wrong_setting_is_told(settings: Settings) -> None:
 
 
 def test_a_database_newer_than_the_code_stops_the_start(settings: Settings) -> None:
-    _run(settings, "db", "upgrade")
+    here(settings, "db", "upgrade")
     database = open_database(settings.records_url)
     with database.write() as session:
         session.connection().execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -163,36 +164,36 @@ def test_a_second_up_on_the_same_home_is_refused(platform: Running) -> None:
 
 
 def test_models_are_listed_and_an_image_is_read(platform: Running, tmp_path: Path) -> None:
-    names = {model["name"] for model in json.loads(_run(platform.settings, "models", "list", "--json").stdout)}
+    names = {model["name"] for model in json.loads(here(platform.settings, "models", "list", "--json").stdout)}
     assert {"digit-detector", "digit-classifier", "text-reader"} <= names
-    assert "text-reader" in _run(platform.settings, "models", "list").stdout
+    assert "text-reader" in here(platform.settings, "models", "list").stdout
     sample = next((Path(__file__).parents[2] / "data" / "samples").glob("pagoda*"))
     drawn = tmp_path / "drawn.jpg"
-    done = _run(platform.settings, "predict", str(sample), "--model", "digit-detector", "--json", "--save", str(drawn))
+    done = here(platform.settings, "predict", str(sample), "--model", "digit-detector", "--json", "--save", str(drawn))
     assert json.loads(done.stdout)["detections"]
     assert drawn.read_bytes()[:3] == b"\xff\xd8\xff"
-    _refused(_run(platform.settings, "predict", str(sample), "--model", "none"), 1, "model_not_found")
+    _refused(here(platform.settings, "predict", str(sample), "--model", "none"), 1, "model_not_found")
 
 
 def test_a_model_of_the_catalogue_is_pulled(platform: Running, tmp_path: Path) -> None:
     with file_server(blob_detector()) as server:
         settings = _with_catalogue(platform, tmp_path, server.url, "pulled")
-        said = _run(settings, "models", "pull", "pulled").stdout
+        said = here(settings, "models", "pull", "pulled").stdout
         assert "receive  done" in said
         assert "pulled version 1 (detect)" in said
-        assert "present" in _run(settings, "models", "catalogue").stdout
-        _refused(_run(settings, "models", "pull", "other"), 1, "not_found")
+        assert "present" in here(settings, "models", "catalogue").stdout
+        _refused(here(settings, "models", "pull", "other"), 1, "not_found")
     (tmp_path / "fetched").write_bytes(blob_detector())
-    done = _run(settings, "models", "pull", "pulled", "--file", str(tmp_path / "fetched"), "--json")
+    done = here(settings, "models", "pull", "pulled", "--file", str(tmp_path / "fetched"), "--json")
     assert json.loads(done.stdout)["version"] == 2
 
 
 def test_a_pull_without_a_known_hash_is_somebodys_decision(platform: Running, tmp_path: Path) -> None:
     with file_server(blob_detector()) as server:
         settings = _with_catalogue(platform, tmp_path, server.url, "unknown", sha256="")
-        _refused(_run(settings, "models", "pull", "unknown"), 1, "invalid_input")
-        _refused(_run(settings, "models", "pull", "unknown", "--sha256", "0" * 64), 1, "checksum_mismatch")
-        made = json.loads(_run(settings, "models", "pull", "unknown", "--trust-first-download", "--json").stdout)
+        _refused(here(settings, "models", "pull", "unknown"), 1, "invalid_input")
+        _refused(here(settings, "models", "pull", "unknown", "--sha256", "0" * 64), 1, "checksum_mismatch")
+        made = json.loads(here(settings, "models", "pull", "unknown", "--trust-first-download", "--json").stdout)
         assert (made["name"], made["version"]) == ("unknown", 1)
 
 
@@ -204,11 +205,11 @@ def _with_catalogue(platform: Running, folder: Path, url: str, name: str, **entr
 
 
 def test_an_alias_is_moved_and_has_no_way_back_before_its_first_version(platform: Running) -> None:
-    done = _run(platform.settings, "models", "promote", "digit-classifier", "1", "--alias", "tried")
+    done = here(platform.settings, "models", "promote", "digit-classifier", "1", "--alias", "tried")
     assert "tried of digit-classifier is version 1 now" in done.stdout
-    back = _run(platform.settings, "models", "rollback", "digit-classifier", "--alias", "tried")
+    back = here(platform.settings, "models", "rollback", "digit-classifier", "--alias", "tried")
     _refused(back, 1, "conflict")
-    _refused(_run(platform.settings, "models", "promote", "digit-classifier", "99"), 1, "version_not_found")
+    _refused(here(platform.settings, "models", "promote", "digit-classifier", "99"), 1, "version_not_found")
 
 
 def test_up_as_new_prints_the_way_in_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
