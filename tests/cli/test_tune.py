@@ -16,6 +16,7 @@ from registry.records import open_database
 from registry.settings import Settings, child_environment
 from registry.testing.onnx_models import COLOUR_CARD, COLOURS, colour_classifier
 from registry.testing.platform import nexusai
+from tests.cli.here import here
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,7 +63,7 @@ def test_a_script_gets_the_table_and_what_was_chosen(mlflow_home: Settings, name
 
 
 def test_a_person_gets_the_table_and_a_verdict(mlflow_home: Settings, name: str, pictures: Path) -> None:
-    done = _tune(mlflow_home, name, "--version", "1", "--dataset", str(pictures), "--minutes", "0.1")
+    done = here(mlflow_home, "models", "tune", name, "--version", "1", "--dataset", str(pictures), "--minutes", "0.1")
     assert done.returncode == 0, done.stderr
     assert "fp32 32×32, onnxruntime-cpu" in done.stdout
     assert "top-1" in done.stdout
@@ -84,7 +85,7 @@ def test_a_person_gets_the_table_and_a_verdict(mlflow_home: Settings, name: str,
 def test_what_cannot_be_tuned_is_told(
     mlflow_home: Settings, name: str, arguments: tuple[str, ...], code: str, said: str
 ) -> None:
-    done = _tune(mlflow_home, name, *arguments)
+    done = here(mlflow_home, "models", "tune", name, *arguments)
     assert done.returncode == 1
     error = json.loads(done.stderr.strip().splitlines()[-1])["error"]
     assert (error["code"], said in error["message"]) == (code, True), error
