@@ -160,6 +160,17 @@ def _orphans(cleaning: Cleaning) -> Tally:
     return tally
 
 
+def _drafts(cleaning: Cleaning) -> Tally:
+    """What was being stored when its process was killed."""
+    tally, storage = Tally(), cleaning.rooms.storage
+    for draft in list(storage.drafts(cleaning.now - _DAY)):
+        cleaning.run.check()
+        tally.add(draft.size)
+        if not cleaning.dry:
+            storage.discard(draft)
+    return tally
+
+
 def _uploads(cleaning: Cleaning) -> Tally:
     tally = Tally()
     root = Quarantine(cleaning.rooms.settings, cleaning.rooms.live).root
@@ -202,6 +213,7 @@ def _history(cleaning: Cleaning) -> Tally:
 CLEANERS: Sequence[Cleaner] = (
     Cleaner("jobs", "Old jobs with their results", _jobs),
     Cleaner("left_overs", "What ended jobs need no more", _left_overs),
+    Cleaner("drafts", "Files that were never stored to their end", _drafts),
     Cleaner("uploads", "Uploads that were never finished or ended long ago", _uploads),
     Cleaner("scratch", "Folders of trainings that were killed", _scratch),
     Cleaner("sessions", "Sessions that are over", _sessions),

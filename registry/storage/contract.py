@@ -1,9 +1,20 @@
 """What every storage does, wherever its files lie."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO, Protocol
 
 Content = bytes | Iterable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is left of a `put` that never ended: where it was to go, its bytes, and the place's name for it."""
+
+    key: str
+    size: int
+    name: str
 
 
 class Storage(Protocol):
@@ -32,6 +43,12 @@ class Storage(Protocol):
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Every key that begins with the prefix, sorted."""
+
+    def drafts(self, before: datetime) -> Iterator[Draft]:
+        """What puts that began before a moment left, as a process that was killed does."""
+
+    def discard(self, draft: Draft) -> None:
+        """Remove a draft; one that is gone is no error."""
 
     def url(self, key: str) -> str:
         """An address from which the file can be read, for a while where it needs a permission."""

@@ -1,19 +1,22 @@
 """Files by key in a local folder."""
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from registry.errors import ObjectNotFound, StorageUnavailable
-from registry.storage.contract import Content, chunks
+from registry.storage.contract import Content, Draft, chunks
 from registry.storage.keys import key_parts
 
 _RESERVE = 256 << 20  # stays free on the disk, so that the platform goes on; only little things may use it
 _LITTLE = 1 << 20
+_DRAFT = re.compile(r"\.[0-9a-f]{16}")
 _HINT = "Ask an administrator for space."
 
 
@@ -88,6 +91,21 @@ class LocalStorage:
         below = self._root / prefix.rpartition("/")[0]  # the rest of a large storage is not walked
         found = (path for path in below.rglob("*") if path.is_file() and not path.name.startswith("."))
         yield from sorted(key for path in found if (key := path.relative_to(self._root).as_posix()).startswith(prefix))
+
+    def drafts(self, before: datetime) -> Iterator[Draft]:
+        """What puts that began before a moment left, as a process that was killed does."""
+        for path in self._root.rglob(".*"):
+            with suppress(FileNotFoundError):
+                about = path.lstat()
+                if _DRAFT.fullmatch(path.name) and datetime.fromtimestamp(about.st_mtime, UTC) < before:
+                    yield Draft(path.parent.relative_to(self._root).as_posix(), about.st_size, path.name)
+
+    def discard(self, draft: Draft) -> None:
+        """Remove a draft; one that is gone is no error. Raises StorageUnavailable when the folder refuses."""
+        try:
+            (self._root / draft.key / draft.name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageUnavailable(f"a draft below {draft.key} could not be deleted: {error.strerror}") from error
 
     def url(self, key: str) -> str:
         """A `file:` URL of the stored file."""

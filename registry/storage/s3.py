@@ -10,11 +10,12 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from registry.errors import IntegrityError, MissingExtra, ObjectNotFound, StorageUnavailable
-from registry.storage.contract import Content, chunks
+from registry.storage.contract import Content, Draft, chunks
 from registry.storage.keys import key_parts
 from registry.storage.patience import Patience
 
@@ -28,7 +29,7 @@ LINK_S = 3_600
 _IN_MEMORY = 8 << 20
 _CHUNK = 1 << 20
 _DIGEST = "sha256"
-_MISSING = {"NoSuchKey", "404", "NotFound"}
+_MISSING = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
 _PASSING = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "OperationAborted"}
 _EMPTY = "InvalidRange"  # of an object without a byte there is no part
 _CHANGED = {"PreconditionFailed", "412"}
@@ -149,6 +150,28 @@ class S3Storage:
             if not answer.get("IsTruncated"):
                 return
             token = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def drafts(self, before: datetime) -> Iterator[Draft]:
+        """What puts that began before a moment left: uploads in parts, of which the service keeps every part."""
+        asked: dict[str, str] = {"Bucket": self._bucket, "Prefix": self._prefix}
+        while True:
+            answer = self._ask(self._prefix, self._client.list_multipart_uploads, **asked)
+            for each in answer.get("Uploads", ()):
+                if each["Initiated"] < before:
+                    place = {"Bucket": self._bucket, "Key": each["Key"], "UploadId": each["UploadId"]}
+                    with suppress(ObjectNotFound):  # it came to an end meanwhile
+                        parts = self._ask(each["Key"], self._client.list_parts, **place).get("Parts", ())
+                        size = sum(part["Size"] for part in parts)
+                        yield Draft(each["Key"].removeprefix(self._prefix), size, each["UploadId"])
+            if not answer.get("IsTruncated"):
+                return
+            asked |= {"KeyMarker": answer["NextKeyMarker"], "UploadIdMarker": answer["NextUploadIdMarker"]}
+
+    def discard(self, draft: Draft) -> None:
+        """Remove a draft; one that is gone is no error. Raises StorageUnavailable."""
+        place = {"Bucket": self._bucket, "Key": self._prefix + draft.key, "UploadId": draft.name}
+        with suppress(ObjectNotFound):
+            self._ask(draft.key, self._client.abort_multipart_upload, **place)
 
     def url(self, key: str) -> str:
         """An address that lets whoever has it read the object, for an hour."""

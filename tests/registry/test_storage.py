@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -256,3 +257,22 @@ def test_large_files_leave_the_disk_its_reserve(tmp_path: Path, monkeypatch: pyt
         storage.put("a", (bytes(1 << 20) for _ in range(3)))
     assert not any(tmp_path.iterdir())
     assert storage.put("report", b"little") == 6
+
+
+def test_what_a_killed_put_left_is_found_and_discarded(storage: Storage, tmp_path: Path) -> None:
+    storage.put("films/done.mp4", b"whole")
+    if isinstance(storage, S3Storage):
+        place = {"Bucket": BUCKET, "Key": storage._name("films/day.mp4")}
+        upload = storage._client.create_multipart_upload(**place)["UploadId"]
+        storage._client.upload_part(**place, UploadId=upload, PartNumber=1, Body=b"part")
+    else:
+        (tmp_path / "storage" / "films" / f".{'0a' * 8}").write_bytes(b"part")
+        (tmp_path / "storage" / "films" / ".hidden").write_bytes(b"somebody else's")
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert list(storage.drafts(datetime(2000, 1, 1, tzinfo=UTC))) == []
+    [draft] = storage.drafts(later)
+    assert (draft.key.split("/")[0], draft.size) == ("films", 4)
+    storage.discard(draft)
+    storage.discard(draft)
+    assert list(storage.drafts(later)) == []
+    assert storage.get("films/done.mp4") == b"whole"

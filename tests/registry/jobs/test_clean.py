@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -124,6 +125,20 @@ def test_folders_of_killed_trainings_go_and_those_of_running_ones_stay(
     assert len(list(root.iterdir())) == 3, "a dry run removes nothing"
     assert cleaned(shop, rooms, REAL)["scratch"] == (2, 20)
     assert [folder.name for folder in root.iterdir()] == [f"{going.id}-1"]
+
+
+def test_what_was_being_stored_when_its_process_was_killed_goes_after_a_day(shop: "Shop", rooms: JobRooms) -> None:
+    shop.storage.put("films/whole.mp4", b"whole")
+    folder = Path(shop.storage.url("films/whole.mp4").removeprefix("file://")).parent
+    old, new = folder / f".{'0a' * 8}", folder / f".{'1b' * 8}"
+    for draft in (old, new):
+        draft.write_bytes(b"half")
+    os.utime(old, (LONG_AGO.timestamp(), LONG_AGO.timestamp()))
+    assert cleaned(shop, rooms, CleanParameters())["drafts"] == (1, 4)
+    assert cleaned(shop, rooms, REAL)["drafts"] == (1, 4)
+    assert (old.exists(), new.exists()) == (False, True)
+    assert cleaned(shop, rooms, REAL)["drafts"] == (0, 0)
+    assert shop.storage.get("films/whole.mp4") == b"whole"
 
 
 def test_what_belongs_to_no_job_goes_a_day_after_it_was_first_seen(shop: "Shop", rooms: JobRooms, user: Actor) -> None:
