@@ -15,7 +15,7 @@ from registry.errors import MlflowUnavailable, ProcessFailed
 from registry.models.server import STATIC_PREFIX, announce, tracking_uri, withdraw
 from registry.settings import Settings, child_environment
 
-_READY_S, _PROBE_S, _GRACE_S = 120.0, 5.0, 10.0
+_READY_S, _PROBE_S, _GRACE_S = 300.0, 5.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from registry.records import open_database
 from registry.settings import PROJECT_ROOT, Settings, child_environment, load_settings
 
 ADMIN, PASSWORD = "ada", "correct horse battery"
-_READY_S = 120.0
+_READY_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
