@@ -50,7 +50,9 @@ class Player {
     this.inView = false;
     this.turn = 0;          // one number for each way of showing: answers of an older one do not count
     this.failures = 0;
+    this.shows = 0;         // how often a call has shown pictures: stills end with the first
     this.canCall = "RTCPeerConnection" in window;
+    this.calling = false;   // a call is under way, and has shown nothing yet
     this.hangUp = () => {};
     this.watching = new IntersectionObserver(([entry]) => { this.inView = entry.isIntersecting; this.update(); });
     this.watching.observe(frame);
@@ -77,7 +79,7 @@ class Player {
   start() {
     this.showing = true;
     const turn = ++this.turn;
-    if (this.data.offer && this.canCall && !this.failures) this.call(turn);
+    if (this.data.offer && this.canCall) this.call(turn);
     else if (this.data.stream && this.failures < 2) this.stream(turn); else this.still(turn);
   }
   stop() {
@@ -99,8 +101,10 @@ class Player {
     const peer = new RTCPeerConnection({ iceServers: [] });
     const request = new AbortController();
     let seen = false, fellBack = false;
+    this.calling = true;
     this.hangUp = () => {
       this.hangUp = () => {};
+      this.calling = false;
       request.abort();
       peer.close();
       this.video.srcObject = null;
@@ -132,6 +136,8 @@ class Player {
       this.video.onloadeddata = () => {
         if (turn !== this.turn) return;
         seen = true;
+        this.calling = false;
+        this.shows += 1;
         clearTimeout(this.timer);
         this.noImage();
         this.video.classList.add("shown");
@@ -162,6 +168,11 @@ class Player {
     const again = () => {
       if (turn !== this.turn) return;
       this.failures += 1;
+      if (this.calling) {     // which may come through after all; until then there are stills
+        this.noImage();
+        this.still(turn, this.shows);
+        return;
+      }
       this.stop();
       this.say("No picture at the moment");
       this.timer = setTimeout(() => this.update(), AGAIN_MS);
@@ -171,18 +182,19 @@ class Player {
     this.image.onerror = again;
     this.image.src = this.data.stream;
   }
-  still(turn) {
+  still(turn, shows = this.shows) {
     const next = new Image();
-    const again = () => this.still(turn);
-    const later = () => { if (turn === this.turn) this.timer = setTimeout(again, this.data.every_ms); };
+    const wanted = () => turn === this.turn && shows === this.shows;
+    const again = () => this.still(turn, shows);
+    const later = () => { if (wanted()) this.timer = setTimeout(again, this.data.every_ms); };
     next.onload = () => {
-      if (turn !== this.turn) return;
+      if (!wanted()) return;
       this.image.src = next.src;
       this.image.classList.add("shown");
       this.picture(turn);
       later();
     };
-    next.onerror = () => { if (turn === this.turn) { this.say("No picture at the moment"); later(); } };
+    next.onerror = () => { if (wanted()) { this.say("No picture at the moment"); later(); } };
     next.src = `${this.data.still}${this.data.still.includes("?") ? "&" : "?"}at=${Date.now()}`;
   }
   picture(turn) {

@@ -93,6 +93,7 @@ def test_leaving_the_page_ends_it(before_a_camera: Page) -> None:
     asked: list[str] = []
     page.get_by_role("button", name="Back to inference").click()
     expect(page.get_by_role("heading", name="Inference")).to_be_visible()
+    expect(page.locator(".st-key-card_webcam")).to_have_count(0)
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(1_500)
     assert not [url for url in asked if url.endswith("/inference/predict")]
