@@ -6,13 +6,15 @@ from prefect import flow
 from prefect.client.schemas import State
 
 from flows.job import run_job
+from flows.spreading import datasets_of, look_elsewhere, on_ray, ray_runner
+from registry.settings import load_settings
 
 if TYPE_CHECKING:
     from registry.jobs.rooms import JobRooms
     from registry.jobs.running import JobRun, Result
 
 
-@flow(name="batch", retries=0)
+@flow(name="batch", retries=0, task_runner=ray_runner(load_settings()))
 def batch(job_id: str, ticket: int) -> State[Any]:
     """Answer about every image of a job."""
     return run_job(job_id, ticket, _work)
@@ -20,8 +22,6 @@ def batch(job_id: str, ticket: int) -> State[Any]:
 
 def _work(run: "JobRun", rooms: "JobRooms") -> "Result":
     from registry.jobs.batch import predict_batch
-    from registry.training.datasets.catalogue import Datasets
-    from registry.training.datasets.images import images_of
-    from registry.training.datasets.workspace import Workspace
 
-    return predict_batch(run, rooms, images_of(Datasets(rooms.database, Workspace(rooms.settings))))
+    spread = look_elsewhere if on_ray(rooms.settings) else None
+    return predict_batch(run, rooms, datasets_of(rooms), spread)

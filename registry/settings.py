@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     prefect_port: int = Field(0, ge=0, le=65535, description="loopback port of the Prefect server; 0 picks a free one")
     prefect_api_url: str = Field("", description="URL of the API of a Prefect server to use instead of the own one")
     prefect_auth_string: SecretStr = Field(SecretStr(""), description="`name:password` for that Prefect server")
+    task_runner: str = Field(
+        "threads",
+        pattern=r"^(threads|ray|ray://[^\s/?#@]+)$",
+        description="who looks at the images of a batch: `threads` of the flow's process, `ray` on this machine, or "
+        "the Ray cluster of an address such as ray://head:10001",
+    )
     batch_folders: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="folders on the server and s3://bucket/prefix, comma-separated, whose images batch jobs may read; "

@@ -1,21 +1,29 @@
-"""Batch inference: every image of a job through one version, several at once, resumable."""
+"""Batch inference: every image of a job through one version, several at once, resumable.
+
+The images are looked at in this process, or in stretches wherever a `Spread` takes them.
+"""
 
 import time
 from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import structlog
 
-from registry.access import Action, require
+from registry.access import Action, Actor, require
 from registry.errors import EngineBusy, InvalidInput, RegistryError, Unavailable
 from registry.jobs.batch_inputs import BatchImages
 from registry.jobs.batch_parameters import BatchParameters
-from registry.jobs.batch_parts import Parts
+from registry.jobs.batch_parts import Collected, Parts
 from registry.jobs.batch_results import write_results
 from registry.jobs.batches import DATASET, UPLOAD
+from registry.jobs.files import JobFiles
 from registry.jobs.image_folders import ImageFolder, OpenDataset, no_datasets, open_folder
 from registry.jobs.in_mlflow import note_in_mlflow
+from registry.jobs.owners import owner_of
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobRun, Result
 from registry.models.answer import Answer
@@ -25,6 +33,7 @@ from registry.settings import Settings
 from registry.vision.encoding import encode_jpeg
 
 _BUSY_S = 0.05
+_STRETCH = 16  # images that go elsewhere together: little is lost with a worker, and a cancelled batch ends soon
 _log = structlog.get_logger(__name__)
 
 
@@ -36,7 +45,24 @@ class _Asked:
     answer: "Future[Answer]"
 
 
-def predict_batch(run: JobRun, rooms: JobRooms, open_dataset: OpenDataset = no_datasets) -> Result:
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some images of a batch that follow each other, for whoever is to look at them."""
+
+    job_id: str
+    owner_id: str
+    parameters: dict[str, Any]
+    first: int
+    end: int
+
+
+Spread = Callable[[Sequence[Stretch]], Generator[list[dict[str, Any]] | None, None, None]]
+"""Has stretches looked at elsewhere; gives their lines in their order, None whenever a second passed without any."""
+
+
+def predict_batch(
+    run: JobRun, rooms: JobRooms, open_dataset: OpenDataset = no_datasets, spread: Spread | None = None
+) -> Result:
     """Answer about the images that have no answer yet, then write the results; cancelled, those of what is finished.
 
     An image that cannot be read is listed and the rest goes on. Raises NotFound or Forbidden where the version, the
@@ -44,13 +70,14 @@ def predict_batch(run: JobRun, rooms: JobRooms, open_dataset: OpenDataset = no_d
     """
     parameters, live = BatchParameters.model_validate(run.parameters), rooms.live.current()
     ready = rooms.serving.ready(run.owner(), parameters.model, version=parameters.version)
-    folder = _folder(run, parameters.source, rooms.settings, open_dataset)
-    images, parts = BatchImages(run.files, folder, live.image_max_mb), Parts(run.files)
-    work = _Work(run, images, parts, live.jpeg_quality if parameters.annotate else 0)
-    try:
-        work.go(rooms.serving, ready, parameters)
-    finally:
-        images.close()
+    folder = _folder(run.owner(), parameters.source, rooms.settings, open_dataset)
+    parts = Parts(run.files)
+    with closing(BatchImages(run.files, folder, live.image_max_mb)) as images:
+        if spread is None:
+            work = _Work(run, images, parts, live.jpeg_quality if parameters.annotate else 0)
+            work.go(rooms.serving, ready, parameters, len(images))
+        else:
+            _elsewhere(run, parts, len(images), spread)
     run.progress(parts.end, len(images), "writing the results")
     result = write_results(run.files, run.ticket, parts, ready.version.card.task, annotated=parameters.annotate)
     figures = ("images", "answered", "found", "failed_total")
@@ -58,20 +85,71 @@ def predict_batch(run: JobRun, rooms: JobRooms, open_dataset: OpenDataset = no_d
     return {**result, "model": {"name": ready.version.name, "version": ready.version.version}}
 
 
+def look_at(stretch: Stretch, rooms: JobRooms, open_dataset: OpenDataset = no_datasets) -> list[dict[str, Any]]:
+    """The lines of a stretch, as the result has them; pictures are stored with the job. Raises as `predict_batch`."""
+    parameters, live = BatchParameters.model_validate(stretch.parameters), rooms.live.current()
+    owner = owner_of(rooms.database, stretch.owner_id, "started this job")
+    ready = rooms.serving.ready(owner, parameters.model, version=parameters.version)
+    files = JobFiles(rooms.storage, stretch.job_id)
+    folder = _folder(owner, parameters.source, rooms.settings, open_dataset)
+    lines = Collected(files, stretch.first)
+    with closing(BatchImages(files, folder, live.image_max_mb)) as images:
+        work = _Work(_Unwatched(stretch.job_id), images, lines, live.jpeg_quality if parameters.annotate else 0)
+        work.go(rooms.serving, ready, parameters, stretch.end)
+    return lines.lines
+
+
+def _elsewhere(run: JobRun, parts: Parts, count: int, spread: Spread) -> None:
+    """Write down what others find, in the order of the list, until all is done or it is cancelled."""
+    firsts = range(parts.end, count, _STRETCH)
+    about = (run.job_id, run.owner_id, run.parameters)
+    stretches = [Stretch(*about, first, min(first + _STRETCH, count)) for first in firsts]
+    with closing(spread(stretches)) as found:
+        for lines in found:
+            for line in lines or ():
+                parts.add(line)
+            run.progress(parts.end, count, "looking at the images")
+            if run.cancelled:
+                break
+    parts.flush()
+
+
+class _Watched(Protocol):
+    """Who is told how far the work is, and says whether to stop."""
+
+    job_id: str
+
+    @property
+    def cancelled(self) -> bool: ...
+
+    def progress(self, done: int, total: int, stage: str) -> None: ...
+
+
+@dataclass
+class _Unwatched:
+    """Nobody: whoever gave the stretch away looks after the whole."""
+
+    job_id: str
+    cancelled = False
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        """Nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     """The images of one run; `jpeg_quality` 0 draws no pictures."""
 
-    run: JobRun
+    run: _Watched
     images: BatchImages
-    parts: Parts
+    parts: Parts | Collected
     jpeg_quality: int
 
-    def go(self, serving: Serving, ready: Loaded, parameters: BatchParameters) -> None:
+    def go(self, serving: Serving, ready: Loaded, parameters: BatchParameters, end: int) -> None:
         """Answer in the order of the list, with a few images on their way, until all are done or it is cancelled."""
         under_way: deque[_Asked] = deque()
         self._tell()
-        for index in range(self.parts.end, len(self.images)):
+        for index in range(self.parts.end, end):
             if self.run.cancelled:
                 break
             under_way.append(self._ask(serving, ready, parameters, index, under_way))
@@ -126,11 +204,11 @@ def _refused(error: InvalidInput) -> "Future[Answer]":
     return future
 
 
-def _folder(run: JobRun, source: str, settings: Settings, open_dataset: OpenDataset) -> ImageFolder | None:
+def _folder(owner: Actor, source: str, settings: Settings, open_dataset: OpenDataset) -> ImageFolder | None:
     """None for what was sent. Raises Forbidden or NotFound where the owner may not read it any more."""
     if source == UPLOAD:
         return None
     if source.startswith(DATASET):
-        return open_dataset(run.owner(), source.removeprefix(DATASET))[1]
-    require(run.owner(), Action.READ_FOLDER)
+        return open_dataset(owner, source.removeprefix(DATASET))[1]
+    require(owner, Action.READ_FOLDER)
     return open_folder(source, settings.batch_folders, settings.storage_endpoint)

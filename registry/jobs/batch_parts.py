@@ -62,6 +62,27 @@ class Parts:
         return [name for name in self._files.names("parts") if name.endswith(".jsonl")]
 
 
+class Collected:
+    """The answers of a stretch of a batch, for whoever writes down the whole."""
+
+    def __init__(self, files: JobFiles, first: int) -> None:
+        self._files = files
+        self.lines: list[dict[str, Any]] = []
+        self.end = first
+
+    def add(self, line: dict[str, Any]) -> None:
+        """The next image's answer, or why there is none."""
+        self.lines.append(line)
+        self.end += 1
+
+    def flush(self) -> None:
+        """Nothing: they are handed over."""
+
+    def keep_picture(self, index: int, jpeg: bytes) -> None:
+        """Store an image's picture with the job."""
+        self._files.put("parts", f"{index:08d}.jpg", jpeg)
+
+
 def _range_of(name: str) -> tuple[int, int]:
     first, _, end = name.removesuffix(".jsonl").partition("-")
     return int(first), int(end)

@@ -3,7 +3,9 @@
 import io
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import psutil
@@ -33,6 +35,10 @@ class Works:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
+    def image(self, number: int) -> bytes:
+        """The image of a batch that has this number."""
+        return SAMPLES[number % len(SAMPLES)].read_bytes()
+
     def job(self, job_id: str) -> dict[str, object]:
         found: dict[str, object] = self.client.get(f"/api/v1/inference/jobs/{job_id}").raise_for_status().json()
         return found
@@ -55,10 +61,9 @@ class Works:
         raise LookupError(name)
 
 
-@pytest.fixture(scope="module")
-def works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
-    home = tmp_path_factory.mktemp("works") / "home"
-    further = {"batch_folders": str(SAMPLES[0].parent)}
+@contextmanager
+def opened_works(home: Path, **further: str) -> Iterator[Works]:
+    """A platform with jobs, and an administrator who asks it."""
     with (
         running_platform(home, demo=True, jobs=True, further=further) as running,
         httpx.Client(base_url=running.url, timeout=60) as client,
@@ -67,3 +72,9 @@ def works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
         token = client.post("/api/v1/auth/login", json=given).raise_for_status().json()["access_token"]
         client.headers["Authorization"] = f"Bearer {token}"
         yield Works(running, client)
+
+
+@pytest.fixture(scope="module")
+def works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
+    with opened_works(tmp_path_factory.mktemp("works") / "home", batch_folders=str(SAMPLES[0].parent)) as opened:
+        yield opened

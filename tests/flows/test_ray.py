@@ -1,0 +1,87 @@
+"""A batch that is spread over Ray's workers comes to what one process comes to."""
+
+import io
+import json
+import os
+import signal
+import time
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from registry.testing.requirements import require_package
+from tests.flows.conftest import Works, opened_works
+
+pytestmark = pytest.mark.timeout(900)
+COUNT = 48
+
+
+@pytest.fixture(scope="module")
+def spread(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
+    """A platform whose batches are looked at by Ray's workers on this machine."""
+    require_package("prefect_ray", "ray")
+    with opened_works(tmp_path_factory.mktemp("ray") / "home", task_runner="ray") as works:
+        yield works
+
+
+def _ended(works: Works, job_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 400
+    while time.monotonic() < deadline:
+        job: dict[str, Any] = works.job(job_id)
+        if job["state"] not in {"queued", "running"}:
+            return job
+        time.sleep(0.3)
+    raise AssertionError(f"it did not end: {works.job(job_id)}")
+
+
+def _ray_workers(works: Works) -> list[psutil.Process]:
+    """The processes that look at stretches."""
+    found = []
+    for child in psutil.Process(works.running.process.pid).children(recursive=True):
+        try:
+            if child.name().startswith("ray::") or " ".join(child.cmdline()).startswith("ray::"):
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_its_answers_are_those_of_single_predictions_even_where_a_worker_dies(spread: Works) -> None:
+    job_id = spread.start(COUNT, annotate="true")
+    deadline = time.monotonic() + 300
+    while not (busy := [each for each in _ray_workers(spread) if "stretch" in " ".join(each.cmdline())]):
+        assert time.monotonic() < deadline, "no worker took a stretch"
+        time.sleep(0.1)
+    os.kill(busy[0].pid, signal.SIGKILL)
+    job = _ended(spread, job_id)
+    assert job["state"] == "succeeded", job["error"]
+    assert (job["done"], job["result"]["answered"], job["attempts"]) == (COUNT, COUNT, 1)
+    results = f"/api/v1/inference/jobs/{job_id}/results"
+    lines = [json.loads(line) for line in spread.client.get(f"{results}/results.jsonl").text.splitlines()]
+    assert [line["file"] for line in lines] == [f"photos.zip/{number:03d}.jpg" for number in range(COUNT)]
+    for number in (0, COUNT - 1):
+        image = spread.image(number)
+        alone = spread.client.post(
+            "/api/v1/inference/predict", files={"file": image}, data={"model": "digit-detector"}
+        ).json()
+        assert [each["label"] for each in lines[number]["detections"]] == [
+            each["label"] for each in alone["detections"]
+        ]
+        assert lines[number]["model"] == alone["model"]
+    with zipfile.ZipFile(io.BytesIO(spread.client.get(f"{results}/annotated.zip").content)) as archive:
+        assert len(archive.namelist()) == COUNT
+
+
+def test_it_is_cancelled_and_keeps_what_is_finished(spread: Works) -> None:
+    job_id = spread.start(2_000, confidence="0.31")
+    deadline = time.monotonic() + 300
+    while not spread.job(job_id)["done"]:
+        assert time.monotonic() < deadline, "nothing came"
+        time.sleep(0.2)
+    spread.client.delete(f"/api/v1/inference/jobs/{job_id}").raise_for_status()
+    job = _ended(spread, job_id)
+    assert job["state"] == "cancelled"
+    assert 0 < job["result"]["images"] < 2_000
