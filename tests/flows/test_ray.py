@@ -67,14 +67,14 @@ def test_its_answers_are_those_of_single_predictions_even_where_a_worker_dies(sp
         alone = spread.client.post(
             "/api/v1/inference/predict", files={"file": image}, data={"model": "digit-detector"}
         ).json()
-        assert [each["label"] for each in lines[number]["detections"]] == [
-            each["label"] for each in alone["detections"]
+        assert [(each["label"], each["box"]) for each in lines[number]["detections"]] == [
+            (each["label"], pytest.approx(each["box"], abs=0.5)) for each in alone["detections"]
         ]
-        assert lines[number]["model"] == alone["model"]
     with zipfile.ZipFile(io.BytesIO(spread.client.get(f"{results}/annotated.zip").content)) as archive:
         assert len(archive.namelist()) == COUNT
 
 
+@pytest.mark.slow
 def test_it_is_cancelled_and_keeps_what_is_finished(spread: Works) -> None:
     job_id = spread.start(2_000, confidence="0.31")
     deadline = time.monotonic() + 300

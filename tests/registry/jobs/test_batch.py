@@ -5,7 +5,7 @@ import io
 import json
 import threading
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 from registry.access import Actor
 from registry.access.actor import local_actor
 from registry.errors import InvalidInput, ModelNotFound
-from registry.jobs.batch import predict_batch
+from registry.jobs.batch import Stretch, look_at, predict_batch
 from registry.jobs.batch_inputs import Upload
 from registry.jobs.batches import Asked, Batches
 from registry.jobs.files import JobFiles
@@ -149,6 +149,55 @@ def test_a_batch_reads_a_bucket_in_place(works: Works, unique: str, service: Ser
     assert job.state == JobState.SUCCEEDED, job.error
     assert [line["file"] for line in works.lines(job)] == [f"{number}.png" for number in range(7)]
     assert [each["file"] for each in (job.result or {})["failed"]] == ["3.png"]
+
+
+def test_stretches_that_are_looked_at_elsewhere_come_to_the_same(works: Works, unique: str) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    images = [(f"{number}.png", _blob(100 + number) if number != 20 else b"no image") for number in range(40)]
+    here = works.run(works.start(Asked(unique, annotate=True), images))
+    given: list[tuple[int, int]] = []
+
+    def spread(stretches: Sequence[Stretch]) -> Generator[list[dict[str, Any]] | None, None, None]:
+        for each in stretches:
+            given.append((each.first, each.end))
+            yield None
+            yield json.loads(json.dumps(look_at(each, works.rooms), default=str))
+
+    asked = works.start(Asked(unique, annotate=True, thresholds=Thresholds(0.3)), images)
+    there = works.run(asked, lambda run: predict_batch(run, works.rooms, spread=spread))
+    assert there.state == JobState.SUCCEEDED, there.error
+    assert given == [(0, 16), (16, 32), (32, 40)]
+    assert (there.result or {})["failed"] == (here.result or {})["failed"]
+
+    def told(job: Job) -> list[dict[str, Any]]:
+        return [{**line, "timing_ms": 0} for line in works.lines(job)]
+
+    assert told(there) == told(here)
+    archives = [zipfile.ZipFile(io.BytesIO(works.read(job, "annotated.zip"))) for job in (here, there)]
+    assert archives[0].namelist() == archives[1].namelist()
+
+
+def test_a_spread_batch_that_is_cancelled_keeps_what_came(works: Works, unique: str) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    job = works.start(Asked(unique), [(f"{number}.png", _blob(100 + number)) for number in range(40)])
+    closed: list[bool] = []
+
+    def work(run: JobRun) -> dict[str, Any]:
+        def spread(stretches: Sequence[Stretch]) -> Generator[list[dict[str, Any]] | None, None, None]:
+            try:
+                yield look_at(stretches[0], works.rooms)
+                works.jobs.cancel(ADA, job.id)
+                run.beat()
+                while True:
+                    yield None
+            finally:
+                closed.append(True)
+
+        return predict_batch(run, works.rooms, spread=spread)
+
+    ended = works.run(job, work)
+    assert (ended.state, closed) == (JobState.CANCELLED, [True])
+    assert len(works.lines(ended)) == 16
 
 
 def test_the_same_images_asked_for_alike_are_one_job(works: Works, unique: str) -> None:
