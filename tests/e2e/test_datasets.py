@@ -91,7 +91,8 @@ def test_pictures_are_browsed_with_their_labels(
     expect(tiles).to_have_count(12)
     settled(tab)
     tab.evaluate("Promise.all([...document.images].map((image) => image.decode()))")
-    tab.screenshot(path=pictures / "datasets.png")
+    if not (pictures / "datasets.png").exists():  # delete it to have it taken anew
+        tab.screenshot(path=pictures / "datasets.png")
     tab.get_by_role("combobox", name="Problem").click()
     tab.get_by_role("option", name="Any problem").click()
     expect(tiles).to_have_count(1)
@@ -118,7 +119,8 @@ def test_figures_are_drawn(tab: Page, settled: Callable[[Page], None], pictures:
     expect(tab.get_by_text("Where boxes are")).to_be_visible()
     expect(tab.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg")).to_have_count(6)
     settled(tab)
-    tab.screenshot(path=pictures / "dataset-statistics.png")
+    if not (pictures / "dataset-statistics.png").exists():  # delete it to have it taken anew
+        tab.screenshot(path=pictures / "dataset-statistics.png")
 
 
 def test_an_archive_is_downloaded(tab: Page) -> None:
