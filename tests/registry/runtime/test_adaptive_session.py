@@ -1,5 +1,6 @@
 """One graph, two ways to run it: the same answers, one set of weights, kept for the next start."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -174,8 +175,7 @@ class Device(AdaptiveSession):
     """A session whose run costs the same for any number of images, as on a device that is far from full."""
 
     def wide_run(self, tensor: np.ndarray) -> tuple[np.ndarray, ...]:
-        square = np.ones((500, 500), np.float32)
-        assert (square @ square).all()
+        time.sleep(0.04)
         return super().wide_run(tensor)
 
 

@@ -25,7 +25,7 @@ def test_a_notebook_adds_divides_and_exports(
     assert (letters.folder / "images" / letters.dataset.samples[0].file).is_file()
     out = local.export("letters/2", "folders", tmp_path / "out")
     assert len(list(out.rglob("*.png"))) == 6
-    with pytest.raises(InvalidInput, match="neither name nor"):
+    with pytest.raises(InvalidInput, match="takes the form name or name/version"):
         local.load("letters/first")
     with pytest.raises(InvalidInput, match="cannot be used: seed"):
         local.divide("letters", seed=-1)
