@@ -6,15 +6,14 @@ from prefect import flow
 from prefect.client.schemas import State
 
 from flows.job import run_job
-from flows.spreading import datasets_of, look_elsewhere, on_ray, ray_runner
-from registry.settings import load_settings
+from flows.spreading import datasets_of, over_ray
 
 if TYPE_CHECKING:
     from registry.jobs.rooms import JobRooms
     from registry.jobs.running import JobRun, Result
 
 
-@flow(name="batch", retries=0, task_runner=ray_runner(load_settings()))
+@flow(name="batch", retries=0)
 def batch(job_id: str, ticket: int) -> State[Any]:
     """Answer about every image of a job."""
     return run_job(job_id, ticket, _work)
@@ -23,5 +22,4 @@ def batch(job_id: str, ticket: int) -> State[Any]:
 def _work(run: "JobRun", rooms: "JobRooms") -> "Result":
     from registry.jobs.batch import predict_batch
 
-    spread = look_elsewhere if on_ray(rooms.settings) else None
-    return predict_batch(run, rooms, datasets_of(rooms), spread)
+    return predict_batch(run, rooms, datasets_of(rooms), over_ray(rooms.settings))

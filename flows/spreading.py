@@ -4,82 +4,81 @@ Every worker needs the platform's code and settings, and Prefect's address in it
 """
 
 from collections import deque
-from collections.abc import Generator, Sequence
-from functools import cache
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
-from prefect.task_runners import TaskRunner
 
 from flows.logs import configure_logs
+from registry.errors import MissingExtra, RayUnavailable
 from registry.libraries import prepare_libraries
 from registry.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from registry.jobs.batch import Stretch
+    from registry.jobs.batch import Looker, Spread, Stretch
     from registry.jobs.image_folders import OpenDataset
     from registry.jobs.rooms import JobRooms
 
 THREADS, HERE = "threads", "ray"
 _AHEAD = 4  # stretches for each core: one is worked on, the others wait for whoever is free
 _A_SECOND = 1.0
-_OBJECTS_BYTES = 128 << 20  # Ray's own store: what goes through it are lines of JSON
+_HERE = {
+    "include_dashboard": False,
+    "_node_ip_address": "127.0.0.1",
+    "object_store_memory": 128 << 20,  # what goes through Ray's own store are lines of JSON
+    "log_to_driver": False,
+}
 
 
-def on_ray(settings: Settings) -> bool:
-    """Whether work is to be spread over Ray's workers."""
-    return settings.task_runner != THREADS
+def over_ray(settings: Settings) -> "Spread | None":
+    """Spreads stretches as tasks over Ray's workers; None where everything is done in this process.
+
+    What it gives raises MissingExtra, RayUnavailable.
+    """
+    return None if settings.task_runner == THREADS else partial(_spread, settings.task_runner)
 
 
-def ray_runner(settings: Settings) -> TaskRunner[Any] | None:
-    """Prefect's way to Ray, None where nothing is spread. Raises MissingExtra."""
-    if not on_ray(settings):
-        return None
+def _spread(where: str, stretches: Sequence["Stretch"]) -> Generator[list[dict[str, Any]] | None, None, None]:
+    """See `registry.jobs.batch.Spread`; what nobody waits for any more is cancelled."""
+    with _runner(where) as runner:
+        import ray
+
+        most = _AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
+        waiting, under_way = deque(stretches), deque[Any]()
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < most:
+                    under_way.append(runner.submit(look_at_stretch, {"stretch": waiting.popleft()}))
+                under_way[0].wait(_A_SECOND)
+                yield under_way.popleft().result() if under_way[0].state.is_final() else None
+        finally:
+            for left in under_way:
+                ray.cancel(left.wrapped_future)
+
+
+@contextmanager
+def _runner(where: str) -> Iterator[Any]:
+    """Prefect's task runner on Ray. Raises MissingExtra, RayUnavailable."""
     try:
         from prefect_ray import RayTaskRunner
     except ImportError as error:
-        from registry.errors import MissingExtra
-
-        raise MissingExtra(
-            "NEXUSAI_TASK_RUNNER asks for Ray, which is not installed", hint="pip install 'nexusai[ray]'"
-        ) from error
-    if settings.task_runner != HERE:
-        there: TaskRunner[Any] = RayTaskRunner(address=settings.task_runner)
-        return there
-    init = {
-        "include_dashboard": False,
-        "_node_ip_address": "127.0.0.1",
-        "object_store_memory": _OBJECTS_BYTES,
-        "log_to_driver": False,
-    }
-    here: TaskRunner[Any] = RayTaskRunner(init_kwargs=init)
-    return here
-
-
-def look_elsewhere(stretches: Sequence["Stretch"]) -> Generator[list[dict[str, Any]] | None, None, None]:
-    """See `registry.jobs.batch.Spread`; what nobody waits for any more is cancelled."""
-    import ray
-
-    most = _AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
-    waiting, under_way = deque(stretches), deque[Any]()
-    try:
-        while waiting or under_way:
-            while waiting and len(under_way) < most:
-                under_way.append(look_at_stretch.submit(waiting.popleft()))
-            under_way[0].wait(_A_SECOND)
-            yield under_way.popleft().result() if under_way[0].state.is_final() else None
-    finally:
-        for left in under_way:
-            ray.cancel(left.wrapped_future)
+        what = "NEXUSAI_TASK_RUNNER asks for Ray, which is not installed"
+        raise MissingExtra(what, hint="pip install 'nexusai[ray]'") from error
+    runner = RayTaskRunner(init_kwargs=_HERE) if where == HERE else RayTaskRunner(address=where)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(runner)
+        except Exception as error:  # Ray raises of every kind
+            raise RayUnavailable(f"Ray does not answer ({where}): {str(error)[:200]}") from error
+        yield runner
 
 
 @task(name="stretch", retries=0, persist_result=False)  # Ray itself gives what a dead worker had to another
 def look_at_stretch(stretch: "Stretch") -> list[dict[str, Any]]:
     """Answer about some images of a batch, in a process that keeps the model for the next."""
-    from registry.jobs.batch import look_at
-
-    rooms = _rooms()
-    return look_at(stretch, rooms, datasets_of(rooms))
+    return _looker().look_at(stretch)
 
 
 def datasets_of(rooms: "JobRooms") -> "OpenDataset":
@@ -92,11 +91,13 @@ def datasets_of(rooms: "JobRooms") -> "OpenDataset":
 
 
 @cache
-def _rooms() -> "JobRooms":
-    """The rooms of a worker's process, opened once."""
+def _looker() -> "Looker":
+    """What looks at stretches in a worker's process, opened once."""
     prepare_libraries()
+    from registry.jobs.batch import Looker
     from registry.jobs.rooms import JobRooms
 
     settings = load_settings()
     configure_logs(settings.log_level)
-    return JobRooms.open(settings)
+    rooms = JobRooms.open(settings)
+    return Looker(rooms, datasets_of(rooms))

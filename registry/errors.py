@@ -528,6 +528,13 @@ class PrefectUnavailable(Unavailable):
     default_hint = "Jobs wait until it is back; if nothing runs, start the platform with `nexusai up`."
 
 
+class RayUnavailable(Unavailable):
+    """The Ray cluster that work is to be spread over does not answer."""
+
+    code = "ray_unavailable"
+    default_hint = "Start the cluster, or set NEXUSAI_TASK_RUNNER to where it is, or to threads."
+
+
 class StorageUnavailable(Unavailable):
     """The object storage does not answer or refuses to write."""
 

@@ -85,18 +85,38 @@ def predict_batch(
     return {**result, "model": {"name": ready.version.name, "version": ready.version.version}}
 
 
-def look_at(stretch: Stretch, rooms: JobRooms, open_dataset: OpenDataset = no_datasets) -> list[dict[str, Any]]:
-    """The lines of a stretch, as the result has them; pictures are stored with the job. Raises as `predict_batch`."""
-    parameters, live = BatchParameters.model_validate(stretch.parameters), rooms.live.current()
-    owner = owner_of(rooms.database, stretch.owner_id, "started this job")
-    ready = rooms.serving.ready(owner, parameters.model, version=parameters.version)
-    files = JobFiles(rooms.storage, stretch.job_id)
-    folder = _folder(owner, parameters.source, rooms.settings, open_dataset)
-    lines = Collected(files, stretch.first)
-    with closing(BatchImages(files, folder, live.image_max_mb)) as images:
+class Looker:
+    """Looks at stretches in a process of its own; what one of a batch needed stays open for the next."""
+
+    def __init__(self, rooms: JobRooms, open_dataset: OpenDataset = no_datasets) -> None:
+        self._rooms, self._open_dataset = rooms, open_dataset
+        self._job_id = ""
+        self._images: BatchImages | None = None
+
+    def look_at(self, stretch: Stretch) -> list[dict[str, Any]]:
+        """Its lines, as the result has them; pictures are stored with the job. Raises as `predict_batch`."""
+        rooms, parameters = self._rooms, BatchParameters.model_validate(stretch.parameters)
+        owner, live = owner_of(rooms.database, stretch.owner_id, "started this job"), rooms.live.current()
+        ready = rooms.serving.ready(owner, parameters.model, version=parameters.version)
+        lines = Collected(JobFiles(rooms.storage, stretch.job_id), stretch.first)
+        images = self._images_of(stretch.job_id, owner, parameters.source, live.image_max_mb)
         work = _Work(_Unwatched(stretch.job_id), images, lines, live.jpeg_quality if parameters.annotate else 0)
         work.go(rooms.serving, ready, parameters, stretch.end)
-    return lines.lines
+        return lines.lines
+
+    def close(self) -> None:
+        """Close the images of the last batch."""
+        if self._images is not None:
+            self._images.close()
+        self._job_id, self._images = "", None
+
+    def _images_of(self, job_id: str, owner: Actor, source: str, most_mb: int) -> BatchImages:
+        if self._images is None or self._job_id != job_id:
+            self.close()
+            folder = _folder(owner, source, self._rooms.settings, self._open_dataset)
+            self._images = BatchImages(JobFiles(self._rooms.storage, job_id), folder, most_mb)
+            self._job_id = job_id
+        return self._images
 
 
 def _elsewhere(run: JobRun, parts: Parts, count: int, spread: Spread) -> None:

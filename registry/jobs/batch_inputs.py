@@ -24,13 +24,12 @@ from registry.errors import (
     UploadTooLarge,
 )
 from registry.jobs.files import JobFiles
-from registry.jobs.image_folders import IMAGE_ENDINGS, ImageFolder, is_image
+from registry.jobs.image_folders import AHEAD, IMAGE_ENDINGS, ImageFolder, is_image
 
 MOST_IMAGES = 1_000_000
 _ARCHIVE = ArchiveLimits(members=200_000, total_bytes=64 << 30)
 _MANIFEST = "manifest.json"
 _LONGEST_NAME = 300
-_FOLLOWING = 8  # of a folder: those that a read may look ahead to
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ class BatchImages:
         _, file, member = self.entries[index]
         try:
             if self._folder is not None:
-                following = [entry[1] for entry in self.entries[index + 1 : index + _FOLLOWING]]
+                following = [entry[1] for entry in self.entries[index + 1 : index + 1 + AHEAD]]
                 return self._whole(self._folder.read(file, self._most + 1, following))
             if not member:
                 return self._bounded(self._files.open("input", file))

@@ -13,7 +13,7 @@ from registry.storage.keys import key_parts
 
 IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _BUCKETS = "s3://"
-_AHEAD = 4  # images of a bucket that are fetched while others are looked at
+AHEAD = 4  # images of a bucket that are fetched while others are looked at
 
 
 class ImageFolder(Protocol):
@@ -87,7 +87,7 @@ class BucketFolder:
     def __init__(self, storage: S3Storage) -> None:
         self._storage = storage
         self._fetching: dict[str, Future[bytes]] = {}
-        self._threads = ThreadPoolExecutor(_AHEAD, thread_name_prefix="fetch")
+        self._threads = ThreadPoolExecutor(AHEAD, thread_name_prefix="fetch")
 
     def images(self) -> Iterator[tuple[str, list[object]]]:
         """See `ImageFolder`; what tells contents apart is the service's own mark of them."""
@@ -95,7 +95,7 @@ class BucketFolder:
 
     def read(self, name: str, most: int, following: Sequence[str]) -> bytes:
         """See `ImageFolder`."""
-        for each in (name, *following[:_AHEAD]):
+        for each in (name, *following):
             if each not in self._fetching:
                 self._fetching[each] = self._threads.submit(self._storage.beginning, each, most)
         try:

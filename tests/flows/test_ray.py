@@ -12,6 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
+from flows.spreading import over_ray
+from registry.errors import InvalidSetting, RayUnavailable
+from registry.models.process import free_port
+from registry.settings import load_settings
 from registry.testing.requirements import require_package
 from tests.flows.conftest import Works, opened_works
 
@@ -85,3 +89,21 @@ def test_it_is_cancelled_and_keeps_what_is_finished(spread: Works) -> None:
     job = _ended(spread, job_id)
     assert job["state"] == "cancelled"
     assert 0 < job["result"]["images"] < 2_000
+
+
+def test_a_cluster_that_does_not_answer_is_told_with_its_address() -> None:
+    require_package("prefect_ray", "ray")
+    spread = over_ray(load_settings(task_runner=f"ray://127.0.0.1:{free_port()}"))
+    assert spread is not None
+    with pytest.raises(RayUnavailable, match=r"ray://127\.0\.0\.1:\d+"):
+        next(spread([]))
+
+
+def test_threads_spread_nothing() -> None:
+    assert over_ray(load_settings()) is None
+
+
+@pytest.mark.parametrize("where", ["rays", "ray://", "ray://user:secret@head:1", "ray://head:1/x", "http://head"])
+def test_what_is_no_address_of_a_cluster_is_refused_at_the_start(where: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"TASK_RUNNER|task_runner"):
+        load_settings(task_runner=where)

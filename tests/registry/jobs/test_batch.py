@@ -17,7 +17,7 @@ import pytest
 from registry.access import Actor
 from registry.access.actor import local_actor
 from registry.errors import InvalidInput, ModelNotFound
-from registry.jobs.batch import Stretch, look_at, predict_batch
+from registry.jobs.batch import Looker, Stretch, predict_batch
 from registry.jobs.batch_inputs import Upload
 from registry.jobs.batches import Asked, Batches
 from registry.jobs.files import JobFiles
@@ -156,12 +156,13 @@ def test_stretches_that_are_looked_at_elsewhere_come_to_the_same(works: Works, u
     images = [(f"{number}.png", _blob(100 + number) if number != 20 else b"no image") for number in range(40)]
     here = works.run(works.start(Asked(unique, annotate=True), images))
     given: list[tuple[int, int]] = []
+    looker = Looker(works.rooms)
 
     def spread(stretches: Sequence[Stretch]) -> Generator[list[dict[str, Any]] | None, None, None]:
         for each in stretches:
             given.append((each.first, each.end))
             yield None
-            yield json.loads(json.dumps(look_at(each, works.rooms), default=str))
+            yield json.loads(json.dumps(looker.look_at(each), default=str))
 
     asked = works.start(Asked(unique, annotate=True, thresholds=Thresholds(0.3)), images)
     there = works.run(asked, lambda run: predict_batch(run, works.rooms, spread=spread))
@@ -185,7 +186,7 @@ def test_a_spread_batch_that_is_cancelled_keeps_what_came(works: Works, unique: 
     def work(run: JobRun) -> dict[str, Any]:
         def spread(stretches: Sequence[Stretch]) -> Generator[list[dict[str, Any]] | None, None, None]:
             try:
-                yield look_at(stretches[0], works.rooms)
+                yield Looker(works.rooms).look_at(stretches[0])
                 works.jobs.cancel(ADA, job.id)
                 run.beat()
                 while True:
