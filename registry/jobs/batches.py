@@ -66,6 +66,7 @@ class Batches:
 
         Raises as `start_uploads`.
         """
+        self._jobs.check_room(actor)  # before a version is fetched from far away
         named, pictures = self._open_dataset(actor, reference)
         parameters, sha256 = self._parameters(actor, asked, f"{DATASET}{named}")
         return self._start(actor, parameters, sha256, JobFiles(self._jobs.storage, new_id()), list_images(pictures))
