@@ -62,6 +62,7 @@
     │   ├── DatabaseUnavailable       503  database_unavailable
     │   ├── MlflowUnavailable         503  mlflow_unavailable
     │   ├── PrefectUnavailable        503  prefect_unavailable
+    │   ├── RayUnavailable            503  ray_unavailable
     │   ├── StorageUnavailable        503  storage_unavailable
     │   ├── MissingExtra              503  missing_extra
     │   ├── BackendUnavailable        503  backend_unavailable

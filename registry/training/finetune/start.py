@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from registry.access import Action, Actor, require
-from registry.errors import Conflict, InvalidInput, InvalidModel, ModelNotFound
+from registry.errors import Conflict, IntegrityError, InvalidInput, InvalidModel, ModelNotFound
 from registry.jobs.jobs import Jobs
 from registry.jobs.kinds import TRAIN
 from registry.jobs.train_parameters import SIZE_STEP_PX, CandidateAlias, Recipe, TrainParameters
@@ -160,7 +161,8 @@ class Trainings:
             if len(others) >= _NAMED:
                 break
             if model.name != parent.name and model.latest_version:
-                others += [each.reference for each in self.trainable(actor, model.name)[:1]]
+                with suppress(ModelNotFound, IntegrityError):  # removed meanwhile, or not what was registered
+                    others += [each.reference for each in self.trainable(actor, model.name)[:1]]
         known = f"These do: {', '.join(others[:_NAMED])}. " if others else ""
         return InvalidModel(
             f"{parent.reference} keeps no checkpoint to train further: it came as ONNX",

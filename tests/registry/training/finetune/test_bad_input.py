@@ -133,6 +133,16 @@ def test_a_version_that_came_as_onnx_names_those_that_can_be_trained(school: "Sc
     assert "width 0.125" in caught.value.hint
 
 
+def test_a_model_that_somebody_tampered_with_spoils_nobody_elses_answer(school: "School") -> None:
+    name = school.publish(f"{school.model}-onnx-too", checkpoint=False)
+    spoiled = school.publish(f"{school.model}-spoiled")
+    with school.rooms.models._mlflow.connected() as client:
+        client.set_model_version_tag(spoiled, "1", "nexusai.files", "[1")
+    with pytest.raises(InvalidModel, match="keeps no checkpoint") as caught:
+        school.trainings.start(school.actor, school.asked(model=name))
+    assert f"{spoiled}/1" not in caught.value.details["trainable"]
+
+
 def test_what_is_not_there_is_not_found(school: "School") -> None:
     start, asked = school.trainings.start, school.asked
     with pytest.raises(ModelNotFound):
