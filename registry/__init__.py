@@ -8,6 +8,7 @@
     answer                                            # the picture with the answer drawn on it
     answer.frame()                                    # the answer as a DataFrame
     job = nx.submit_batch("digit-detector", ["photos.zip"])  # beside the notebook, in the platform's runner
+    job = nx.submit_batch("digit-detector", dataset="bolts/2")  # the pictures of a dataset's version
     job = nx.submit_video("digit-detector", "gate.mp4")      # tracks, counts and a film of a video, likewise
     job.watch(print)                                  # how far it is, until it has ended
     job.frame()                                       # what it found, as a DataFrame
@@ -37,7 +38,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.cameras.notebook import camera_events, event_picture, list_cameras
-from registry.jobs.notebook import job, list_jobs, submit_batch, submit_video
+from registry.jobs.notebook import job, list_jobs, submit_video
+from registry.training.datasets.notebook import submit_batch
 from registry.training.finetune.notebook import fine_tune, submit_training
 from registry.tuning.notebook import optimise, tune
 

@@ -1,4 +1,4 @@
-"""Jobs for notebooks: start a batch or a video, find a job, list them. Heavy imports wait until a call needs them."""
+"""Jobs for notebooks: analyse a video, find a job, list them. Heavy imports wait until a call needs them."""
 
 from __future__ import annotations
 
@@ -11,51 +11,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from registry.jobs.batches import Batches
     from registry.jobs.handle import JobHandle
     from registry.jobs.jobs import Jobs
     from registry.jobs.video.videos import Videos
     from registry.models.registry import ModelRegistry
-
-
-def submit_batch(
-    model: str,
-    images: list[str | Path] | None = None,
-    *,
-    folder: str = "",
-    confidence: float | None = None,
-    iou: float | None = None,
-    annotate: bool = False,
-) -> JobHandle:
-    """Run a model (named as `nx.load` takes it) on many images in the platform's runner.
-
-    `images` are paths of images and of zip archives, which are copied; `folder` is a folder, or `s3://bucket/prefix`,
-    that NEXUSAI_BATCH_FOLDERS names, which is read in place. Raises InvalidInput, InvalidArchive, NotFound in its
-    forms, TooManyRequests.
-    """
-    from registry.access.actor import local_actor
-    from registry.errors import InvalidInput
-    from registry.jobs.batch_inputs import Upload
-    from registry.jobs.batches import Asked
-    from registry.models.quarantine import chunks_of
-    from registry.models.reference import Reference
-    from registry.models.serving import Thresholds
-
-    if bool(images) == bool(folder):
-        raise InvalidInput("give either images or a folder")
-    batches = rooms()[1]
-    wanted = Reference.parse(model)
-    asked = Asked(wanted.name, wanted.version, wanted.alias, Thresholds(confidence, iou), annotate)
-    paths = [Path(each) for each in images or []]
-    for path in paths:
-        if not path.is_file():
-            raise InvalidInput(f"{path} is not a file")
-    if folder:
-        made = batches.start_folder(local_actor(), asked, folder)
-    else:
-        uploads = (Upload(path.name, chunks_of(path, 1 << 20)) for path in paths)
-        made = batches.start_uploads(local_actor(), asked, uploads)
-    return job(made.id)
 
 
 def submit_video(  # noqa: PLR0913 - what one may ask
@@ -92,12 +51,12 @@ def submit_video(  # noqa: PLR0913 - what one may ask
     about = places_of(zones or {}, lines or {}, every=every, fps=fps, track=track, annotate=annotate)
     asked = Asked(wanted.name, wanted.version, wanted.alias, Thresholds(confidence, iou), about)
     if path:
-        return job(rooms()[2].start_path(local_actor(), asked, path).id)
+        return job(rooms()[1].start_path(local_actor(), asked, path).id)
     file = Path(video)
     if not file.is_file():
         raise InvalidInput(f"{file} is not a file")
     with file.open("rb") as opened:
-        made = rooms()[2].start_upload(local_actor(), asked, file.name, chunks_of(opened, 1 << 20))
+        made = rooms()[1].start_upload(local_actor(), asked, file.name, chunks_of(opened, 1 << 20))
     return job(made.id)
 
 
@@ -124,9 +83,8 @@ def list_jobs(kind: str = "", state: str = "", newest: int = 100) -> pd.DataFram
 
 
 @cache
-def rooms() -> tuple[Jobs, Batches, Videos, ModelRegistry]:
+def rooms() -> tuple[Jobs, Videos, ModelRegistry]:
     """The rooms of this process, opened once."""
-    from registry.jobs.batches import Batches
     from registry.jobs.jobs import Jobs
     from registry.jobs.video.videos import Videos
     from registry.libraries import prepare_libraries
@@ -141,4 +99,4 @@ def rooms() -> tuple[Jobs, Batches, Videos, ModelRegistry]:
     database = open_database(settings.records_url)
     jobs = Jobs(database, open_storage(settings.storage_root, settings.storage_endpoint))
     models = ModelRegistry(settings, database)
-    return jobs, Batches(jobs, models), Videos(jobs, models), models
+    return jobs, Videos(jobs, models), models

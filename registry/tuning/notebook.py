@@ -77,5 +77,5 @@ def _measuring() -> Measuring:
     from registry.training.datasets.workspace import Workspace
     from registry.tuning.measuring import Measuring
 
-    jobs, _, _, models = rooms()
+    jobs, _, models = rooms()
     return Measuring(jobs, models, Datasets(jobs.database, Workspace(models.settings)))

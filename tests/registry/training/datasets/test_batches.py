@@ -1,15 +1,19 @@
 """Batches over the pictures of a dataset's version."""
 
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import registry as nx
 from registry.access import Actor
 from registry.access.actor import local_actor
 from registry.access.live import Live
 from registry.errors import DatasetNotFound, InvalidInput, VersionNotFound
+from registry.jobs import notebook as in_notebook
 from registry.jobs.batch import predict_batch
 from registry.jobs.batches import Asked, Batches
 from registry.jobs.jobs import Jobs
@@ -17,13 +21,15 @@ from registry.jobs.rooms import JobRooms
 from registry.jobs.running import execute
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
+from registry.models.server import tracking_uri
 from registry.models.serving import Serving
 from registry.models.types import CHAMPION
 from registry.records import Database, Job, JobState, Role, jobs
 from registry.runtime.loading import MODEL_FILE
-from registry.settings import Settings
+from registry.settings import Settings, load_settings
 from registry.storage import LocalStorage
 from registry.testing import onnx_models as made
+from registry.training.datasets import notebook as batches_in_notebook
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges, NewVersion
 from registry.training.datasets.images import images_of
@@ -118,3 +124,54 @@ def test_where_there_are_no_datasets_it_is_said(works: Works, unique: str) -> No
     bare = Batches(works.jobs, works.rooms.models)
     with pytest.raises(InvalidInput, match="cannot be opened from here"):
         bare.start_dataset(ADA, Asked(unique), "pets")
+
+
+@pytest.fixture
+def here(
+    works: Works, mlflow_home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], None]]:
+    """A notebook's process on that platform; gives what runs every job that waits, as its runner would."""
+    monkeypatch.setenv("NEXUSAI_HOME", str(works.rooms.settings.home))
+    monkeypatch.setenv("NEXUSAI_MLFLOW_TRACKING_URI", tracking_uri(mlflow_home))
+    monkeypatch.setenv("NEXUSAI_STORAGE_URL", str(tmp_path / "storage"))
+    monkeypatch.setenv("NEXUSAI_BATCH_FOLDERS", str(tmp_path / "photos"))
+    works.rooms = replace(works.rooms, settings=load_settings())
+    opened = (in_notebook.rooms, batches_in_notebook._batches)
+    for each in opened:
+        each.cache_clear()
+    yield lambda: [works.run(job) for job in works.jobs.page(ADA, state="queued")[0]] and None
+    in_notebook.rooms()[0].database.close()
+    for each in opened:
+        each.cache_clear()
+
+
+def test_a_notebook_has_files_a_folder_and_a_dataset_looked_at(
+    works: Works, here: Callable[[], None], pack: Pack, unique: str, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(2):
+        (tmp_path / "photos" / f"{number}.png").write_bytes(picture(number))
+    works.changes.add(ADA, pack(_pets(3)), NewVersion("pets"))
+    made = [
+        nx.submit_batch(unique, [tmp_path / "photos" / "1.png"]),
+        nx.submit_batch(f"{unique}@champion", folder=str(tmp_path / "photos"), annotate=True),
+        nx.submit_batch(f"{unique}/1", dataset="pets/1", confidence=0.3),
+    ]
+    assert "queued" in repr(made[0])
+    with pytest.raises(InvalidInput, match="has no results"):
+        made[0].frame()
+    here()
+    assert [handle.watch()["result"]["answered"] for handle in made] == [1, 2, 3]
+    assert set(made[1].frame().columns) >= {"file", "label", "score", "x1"}
+    assert sorted(nx.list_jobs("batch", "succeeded")["id"]) == sorted(handle.id for handle in made)
+    assert nx.job(made[2].id).status()["parameters"]["source"] == "dataset:pets/1"
+
+
+def test_a_notebook_that_names_nothing_or_too_much_is_told(here: Callable[[], None], unique: str) -> None:
+    for given in ({}, {"images": ["a.png"], "dataset": "pets"}, {"folder": "x", "dataset": "pets"}):
+        with pytest.raises(InvalidInput, match="either images, a folder or a dataset"):
+            nx.submit_batch(unique, **given)
+    with pytest.raises(InvalidInput, match=r"nowhere\.png is not a file"):
+        nx.submit_batch(unique, ["nowhere.png"])
+    with pytest.raises(DatasetNotFound):
+        nx.submit_batch(unique, dataset="nobody-knows-it")
