@@ -1,4 +1,4 @@
-"""A server of the tests: a loopback port, a thread for each caller."""
+"""A server of the tests: a port of its own, on loopback where it names no other address; a thread for each caller."""
 
 import socket
 import threading
@@ -11,8 +11,10 @@ from typing import Self
 class LoopbackServer:
     """Listens from construction to `close`; each caller is handed to `serve` in a thread, and closed afterwards."""
 
+    host = "127.0.0.1"
+
     def __init__(self, port: int = 0) -> None:
-        self._listener = socket.create_server(("127.0.0.1", port))
+        self._listener = socket.create_server((self.host, port))
         self.port = self._listener.getsockname()[1]
         self.ending = threading.Event()
         threading.Thread(target=self._accept, name="test-server", daemon=True).start()
@@ -29,7 +31,7 @@ class LoopbackServer:
 
     def come_back(self) -> None:
         """Listen again, on the same port."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener = socket.create_server((self.host, self.port))
 
     def close(self) -> None:
         """End."""

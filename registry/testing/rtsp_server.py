@@ -47,7 +47,7 @@ class CameraSettings:
 
 
 class RtspCamera(LoopbackServer):
-    """Listens on loopback from construction to `close`; `requests` keeps what was asked, for assertions."""
+    """Listens from construction to `close`; `requests` keeps what was asked, for assertions."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class RtspCamera(LoopbackServer):
     @property
     def url(self) -> str:
         """Without user-info."""
-        return f"rtsp{'s' if self._tls else ''}://127.0.0.1:{self.port}{self.settings.path}"
+        return f"rtsp{'s' if self._tls else ''}://{self.host}:{self.port}{self.settings.path}"
 
     def load(self, annex_b: bytes) -> None:
         """Play another clip from the next picture on."""

@@ -1,0 +1,153 @@
+"""Glass to glass: from the moment a camera sends a picture to the moment it stands in a browser's page.
+
+A real Chromium shows the camera's page of a real platform, once by WebRTC and once, where no packet gets through, as
+MJPEG. The pictures carry their number; the page's picture is read every 20 ms, and a number counts when it is first
+seen. The same camera read by OpenCV beside it says how much of that is decoding alone.
+"""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import httpx
+from aioice.ice import get_host_addresses
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from registry.testing.platform import Running, running_platform
+from registry.testing.requirements import require_address, require_tool
+from tests.perf.clients import quantile
+from tests.perf.clock_camera import BITS, LEFT, SIDE, SIZE_WH, TOP, ClockCamera, number_in
+from tests.perf.report import Report, spread
+
+MOST_WEBRTC_MS, MOST_MJPEG_MS = 700.0, 1_000.0
+WATCHED_S, _PATIENCE_MS = 30.0, 120_000
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+_NO_WAY_THROUGH = """
+const Real = RTCPeerConnection
+window.RTCPeerConnection = class extends Real {
+  constructor(asked) { super({ ...asked, iceTransportPolicy: "relay" }) }
+}
+"""
+_LOOK = """(frame, [width, height, left, top, side, bits]) => {
+  const canvas = new OffscreenCanvas(width, height)
+  const context = canvas.getContext("2d", { willReadFrequently: true })
+  const bright = (column, row) => {
+    const at = [left + column * side + side / 2, top + row * side + side / 2]
+    return context.getImageData(at[0], at[1], 1, 1).data[1] > 127
+  }
+  window.seen = {}
+  setInterval(() => {
+    const shown = frame.querySelector("video.shown, img.shown")
+    if (!shown) return
+    context.drawImage(shown, 0, 0, width, height)
+    let number = 0
+    for (let bit = 0; bit < bits; bit += 1) {
+      const is = bright(bit, 0)
+      if (is === bright(bit, 1)) return
+      if (is) number += 2 ** bit
+    }
+    if (number !== window.last) { window.last = number; (window.seen[number] ??= []).push(Date.now()) }
+  }, 20)
+}"""
+
+
+def main() -> Report:
+    """One way, then the other."""
+    require_address()
+    host = get_host_addresses(use_ipv4=True, use_ipv6=False)[0]
+    with (
+        ClockCamera(host) as camera,
+        tempfile.TemporaryDirectory(prefix="nexusai-bench-") as folder,
+        running_platform(Path(folder), demo=True, cameras=True) as running,
+        sync_playwright() as playwright,
+    ):
+        camera_id = _add(running, camera.url)
+        program = require_tool("chromium", "install it with your package manager, e.g. apt install chromium")
+        chromium = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        webrtc = _ages_ms(_page(chromium, running, camera_id), "video.shown", camera)
+        mjpeg = _ages_ms(_page(chromium, running, camera_id, _NO_WAY_THROUGH), "img.shown", camera)
+        chromium.close()
+    with ClockCamera(host) as camera:
+        plain = _plain_ms(camera)
+    ways = {"webrtc": webrtc, "mjpeg": mjpeg}
+    p95 = {name: quantile(ages, 0.95) for name, ages in ways.items()}
+    return Report(
+        name="live",
+        figures={
+            name: {**spread(ages), "p95": p95[name], "pictures_a_second": len(ages) / WATCHED_S}
+            for name, ages in ways.items()
+        },
+        baseline={"name": "OpenCV reads the same camera", **spread(plain), "p95": quantile(plain, 0.95)},
+        ratio=p95["webrtc"] / MOST_WEBRTC_MS,
+        bound=1.0,
+        repeats=len(webrtc),
+        limits={"webrtc_p95_ms": (p95["webrtc"], MOST_WEBRTC_MS), "mjpeg_p95_ms": (p95["mjpeg"], MOST_MJPEG_MS)},
+    )
+
+
+def _add(running: Running, url: str) -> str:
+    """A started camera with the starter detector; its id, once it is live."""
+    with httpx.Client(base_url=f"{running.url}/api/v1", timeout=60) as client:
+        given = {"username": running.username, "password": running.password}
+        token = client.post("/auth/login", json=given).raise_for_status().json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        about = {"name": "Clock", "url": url, "model": "digit-detector", "wanted": True}
+        camera = client.post("/cameras", json=about).raise_for_status().json()
+        deadline = time.monotonic() + _PATIENCE_MS / 1_000
+        while camera["state"] != "live":
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the camera does not come: {camera['state']}, {camera['detail']}")
+            time.sleep(0.5)
+            camera = client.get(f"/cameras/{camera['id']}").raise_for_status().json()
+        return str(camera["id"])
+
+
+def _page(chromium: Browser, running: Running, camera_id: str, script: str = "") -> Page:
+    """The camera's page in a window of its own."""
+    page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.set_default_timeout(_PATIENCE_MS)
+    if script:
+        page.add_init_script(script)
+    page.goto(running.url)
+    page.get_by_label("User name").fill(running.username)
+    page.get_by_label("Password", exact=True).fill(running.password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible(timeout=_PATIENCE_MS)
+    page.goto(f"{running.url}/cameras?camera={camera_id}")
+    return page
+
+
+def _ages_ms(page: Page, shown: str, camera: ClockCamera) -> list[float]:
+    """How old each picture was when the page first showed it, over some time; closes the page."""
+    picture = page.get_by_role("img", name="Live picture of Clock")
+    picture.locator(shown).wait_for()
+    page.wait_for_timeout(3_000)  # the first second of a stream is not its usual one
+    picture.evaluate(_LOOK, [*SIZE_WH, LEFT, TOP, SIDE, BITS])
+    ages, end = list[float](), time.monotonic() + WATCHED_S
+    while time.monotonic() < end:
+        page.wait_for_timeout(5_000)  # a number comes again after twenty seconds
+        seen = page.evaluate("() => { const told = window.seen; window.seen = {}; return told }")
+        ages += _ages(seen, camera)
+    assert picture.locator(shown).count() == 1
+    page.context.close()
+    return ages
+
+
+def _ages(seen: dict[str, Sequence[float]], camera: ClockCamera) -> list[float]:
+    ages = [at - camera.sent[int(number)] * 1e3 for number, times in seen.items() for at in times[:1]]
+    return [age for age in ages if age >= 0]  # a number that was sent again meanwhile
+
+
+def _plain_ms(camera: ClockCamera) -> list[float]:
+    """How old each picture is when a plain reader has it."""
+    capture, ages = cv2.VideoCapture(camera.url), list[float]()  # noqa: TID251 - what we are set against
+    end = time.monotonic() + WATCHED_S / 3
+    while time.monotonic() < end:
+        read, picture = capture.read()
+        if not read:
+            raise RuntimeError("OpenCV does not read the camera")
+        ages.append((time.time() - camera.sent[number_in(picture)]) * 1e3)
+    capture.release()
+    return ages
