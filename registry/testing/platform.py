@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from registry.access.actor import local_actor
 from registry.access.live import Change, Live, SettingsEditor
@@ -72,13 +73,18 @@ def running_platform(
         process.wait(30)
 
 
-def lift_limits(running: Running) -> None:
-    """Let everybody ask as fast as they can, with one token all day; waits until it counts in every process."""
+def change_settings(running: Running, **values: Any) -> None:
+    """Set live settings by name; waits until they count in every process."""
     database = open_database(running.settings.records_url)
-    lifted = {"limits_on": Change(value=False), "access_token_minutes": Change(value=1_440)}
-    SettingsEditor(database, Live(database, running.settings)).bulk(local_actor(), lifted)
+    changes = {name: Change(value=value) for name, value in values.items()}
+    SettingsEditor(database, Live(database, running.settings)).bulk(local_actor(), changes)
     database.close()
     time.sleep(2)
+
+
+def lift_limits(running: Running) -> None:
+    """Let everybody ask as fast as they can, with one token all day."""
+    change_settings(running, limits_on=False, access_token_minutes=1_440)
 
 
 def _start(line: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
