@@ -1,6 +1,5 @@
 """What a batch has finished: one line of JSON an image, in parts that are stored as it goes on."""
 
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -38,14 +37,14 @@ class Parts:
             self._files.put("parts", f"{self._first:08d}-{self.end:08d}.jsonl", b"\n".join(self._lines) + b"\n")
         self._lines, self._first, self._flushed_at = [], self.end, time.monotonic()
 
-    def rows(self) -> Iterator[list[dict[str, Any]]]:
-        """The stored answers, part by part."""
+    def lines(self) -> Iterator[list[bytes]]:
+        """The stored answers as JSON, part by part."""
         next_index = 0
         for name in self._names():
             first, end = _range_of(name)
             lines = self._files.get("parts", name).splitlines()
             if end > next_index:  # a run that was taken for dead may have stored some once more
-                yield [json.loads(line) for line in lines[max(next_index - first, 0) :]]
+                yield lines[max(next_index - first, 0) :]
                 next_index = end
 
     def keep_picture(self, index: int, jpeg: bytes) -> None:

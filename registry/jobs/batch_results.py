@@ -8,27 +8,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from registry.jobs.batch_parts import Parts
+from registry.jobs.batch_table import found_in, schema_of, table_of
 from registry.jobs.files import JobFiles
-from registry.models.answer import rows_of
-from registry.runtime.card import Task
 
 MOST_LISTED = 1_000  # failed images in the job itself; all of them are in results.jsonl
 _MOST_LABELS = 50
 _CHUNK = 1 << 20
-_BOX = [(name, pa.float64()) for name in ("x1", "y1", "x2", "y2")]
-_FOUND = [("label", pa.string()), ("class_id", pa.int64()), ("score", pa.float64())]
-_COLUMNS: dict[str, list[tuple[str, pa.DataType]]] = {
-    Task.DETECT: [*_FOUND, *_BOX],
-    Task.SEGMENT: [*_FOUND, *_BOX, ("area", pa.int64())],
-    Task.POSE: [*_FOUND, *_BOX, ("keypoints", pa.list_(pa.list_(pa.float64())))],
-    Task.CLASSIFY: _FOUND,
-    Task.EMBED: [("embedding", pa.list_(pa.float32()))],
-    Task.OCR: [("text", pa.string()), ("score", pa.float64()), *_BOX],
-}
 
 
 def write_results(files: JobFiles, ticket: int, parts: Parts, task: str, *, annotated: bool) -> dict[str, Any]:
@@ -52,17 +40,19 @@ class _Tally:
         self._labels: Counter[str] = Counter()
         self._failed: list[dict[str, str]] = []
 
-    def count(self, line: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-        """One image."""
-        self._images += 1
-        if "error" in line:
-            self._failed_total += 1
-            if len(self._failed) < MOST_LISTED:
-                self._failed.append({"file": line["file"], **line["error"]})
-            return
-        shown = rows[:1] if "classes" in line else rows
-        self._found += len(shown)
-        self._labels.update(row["label"] for row in shown if "label" in row)
+    def count(self, lines: list[dict[str, Any]]) -> None:
+        """Some images."""
+        self._images += len(lines)
+        for line in lines:
+            if "error" in line:
+                self._failed_total += 1
+                if len(self._failed) < MOST_LISTED:
+                    self._failed.append({"file": line["file"], **line["error"]})
+                continue
+            found = found_in(line)
+            shown = found[:1] if "classes" in line else found
+            self._found += len(shown)
+            self._labels.update(row["label"] for row in shown if "label" in row)
 
     def result(self) -> dict[str, Any]:
         """As the job keeps it."""
@@ -78,23 +68,15 @@ class _Tally:
 
 def _write_tables(parts: Parts, task: str, made: dict[str, Path], tally: _Tally) -> list[str]:
     """Both tables in one pass; the names of the images."""
-    schema = pa.schema([("file", pa.string()), *_COLUMNS[task]])
     names = []
-    with made["results.jsonl"].open("wb") as lines, pq.ParquetWriter(made["results.parquet"], schema) as table:
-        for part in parts.rows():
-            found: list[dict[str, Any]] = []
-            for line in part:
-                rows = [] if "error" in line else _rows(line)
-                tally.count(line, rows)
-                names.append(line["file"])
-                found += [{"file": line["file"], **row} for row in rows]
-                lines.write(orjson.dumps(line) + b"\n")
-            table.write_table(pa.Table.from_pylist(found, schema))
+    with made["results.jsonl"].open("wb") as out, pq.ParquetWriter(made["results.parquet"], schema_of(task)) as table:
+        for part in parts.lines():
+            out.writelines(line + b"\n" for line in part)
+            lines = [orjson.loads(line) for line in part]
+            names += [line["file"] for line in lines]
+            tally.count(lines)
+            table.write_table(table_of(task, lines))
     return names
-
-
-def _rows(line: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"embedding": line["embedding"]}] if line.get("embedding") else rows_of(line)
 
 
 def _write_pictures(parts: Parts, names: list[str], path: Path) -> None:

@@ -1,0 +1,53 @@
+"""The table of a batch: one row for each object, class, line of text or embedding of its images."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from registry.runtime.card import Task
+
+_SIDES = ("x1", "y1", "x2", "y2")
+_BOX = [(name, pa.float64()) for name in _SIDES]
+_FOUND = [("label", pa.string()), ("class_id", pa.int64()), ("score", pa.float64())]
+_COLUMNS: dict[str, list[tuple[str, pa.DataType]]] = {
+    Task.DETECT: [*_FOUND, *_BOX],
+    Task.SEGMENT: [*_FOUND, *_BOX, ("area", pa.int64())],
+    Task.POSE: [*_FOUND, *_BOX, ("keypoints", pa.list_(pa.list_(pa.float64())))],
+    Task.CLASSIFY: _FOUND,
+    Task.EMBED: [("embedding", pa.list_(pa.float32()))],
+    Task.OCR: [("text", pa.string()), ("score", pa.float64()), *_BOX],
+}
+
+
+def schema_of(task: str) -> pa.Schema:
+    """The columns that a task's table has."""
+    return pa.schema([("file", pa.string()), *_COLUMNS[task]])
+
+
+def found_in(line: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an image's line holds; of an embedding the line itself."""
+    if line.get("embedding"):
+        return [line]
+    return line.get("detections") or line.get("classes") or line.get("text") or []
+
+
+def table_of(task: str, lines: Sequence[dict[str, Any]]) -> pa.Table:
+    """The rows of some lines, a column at a time: rows of their own would take most of a batch's end."""
+    schema = schema_of(task)
+    files, rows = list[str](), list[dict[str, Any]]()
+    for line in lines:
+        found = found_in(line)
+        files += [line["file"]] * len(found)
+        rows += found
+    columns = [files, *(_column(name, rows) for name in schema.names[1:])]
+    return pa.table([pa.array(values, kind) for values, kind in zip(columns, schema.types, strict=True)], schema)
+
+
+def _column(name: str, rows: list[dict[str, Any]]) -> list[Any]:
+    if name in _SIDES:
+        side = _SIDES.index(name)
+        return [row["box"][side] for row in rows]
+    if name == "area":
+        return [sum(row["mask"]["counts"][1::2]) for row in rows]
+    return [row[name] for row in rows]
