@@ -1,6 +1,7 @@
 """What every flow is made of: the job's rooms, its run, its progress in Prefect, its end."""
 
 import contextvars
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ def run_job(job_id: str, ticket: int, work: "Callable[[JobRun, JobRooms], Result
     settings = load_settings()
     configure_logs(settings.log_level)
     rooms = JobRooms.open(settings)
+    gc.freeze()  # a million objects of libraries, which stay: no collection looks at them again
 
     def watched(run: "JobRun") -> "Result":
         with _progress_in_prefect(run):

@@ -173,7 +173,7 @@ class _Work:
             if self.run.cancelled:
                 break
             under_way.append(self._ask(serving, ready, parameters, index, under_way))
-            while len(under_way) > serving.engine.slots + 1:
+            while len(under_way) > 2 * serving.engine.slots + 1:
                 self._finish(under_way.popleft())
         for asked in under_way:
             self._finish(asked)
