@@ -13,7 +13,7 @@ from prefect import task
 
 from flows.logs import configure_logs
 from registry.errors import MissingExtra, RayUnavailable
-from registry.libraries import prepare_libraries
+from registry.libraries import prepare_libraries, show_ray_its_token
 from registry.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def _spread(where: str, stretches: Sequence["Stretch"]) -> Generator[list[dict[s
 @contextmanager
 def _runner(where: str) -> Iterator[Any]:
     """Prefect's task runner on Ray. Raises MissingExtra, RayUnavailable."""
+    if where != HERE:
+        show_ray_its_token()
     try:
         from prefect_ray import RayTaskRunner
     except ImportError as error:

@@ -533,7 +533,10 @@ class RayUnavailable(Unavailable):
     """The Ray cluster that work is to be spread over does not answer."""
 
     code = "ray_unavailable"
-    default_hint = "Start the cluster, or set NEXUSAI_TASK_RUNNER to where it is, or to threads."
+    default_hint = (
+        "Start the cluster, or set NEXUSAI_TASK_RUNNER to where it is, or to threads. "
+        "A cluster with a token wants the same one here, as RAY_AUTH_TOKEN or in ~/.ray/auth_token."
+    )
 
 
 class StorageUnavailable(Unavailable):

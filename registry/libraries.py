@@ -24,3 +24,13 @@ def import_path_of_children() -> dict[str, str]:
     """The variable that does the same for a process whose first import is not ours: a flow run's is Prefect's."""
     before = os.environ.get("PYTHONPATH", "")
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(_SHADOWS), before]))}
+
+
+def show_ray_its_token() -> None:
+    """A cluster that has a token asks for it; Ray's client shows the one it has only where it is told to.
+
+    Before Ray is imported.
+    """
+    kept = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    if "RAY_AUTH_MODE" not in os.environ and (os.environ.get("RAY_AUTH_TOKEN") or kept.is_file()):
+        os.environ["RAY_AUTH_MODE"] = "token"

@@ -4,9 +4,12 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -15,12 +18,20 @@ import pytest
 from flows.spreading import over_ray
 from registry.errors import InvalidSetting, RayUnavailable
 from registry.models.process import free_port
-from registry.settings import load_settings
+from registry.settings import PROJECT_ROOT, child_environment, load_settings
+from registry.testing.ray_cluster import ray_cluster
 from registry.testing.requirements import require_package
 from tests.flows.conftest import Works, opened_works
 
 pytestmark = pytest.mark.timeout(900)
 COUNT = 48
+_JOIN = """
+import sys
+from flows.spreading import _runner
+with _runner(sys.argv[1]):
+    import ray
+    print(f"cpus={ray.cluster_resources()['CPU']:.0f}")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +100,19 @@ def test_it_is_cancelled_and_keeps_what_is_finished(spread: Works) -> None:
     job = _ended(spread, job_id)
     assert job["state"] == "cancelled"
     assert 0 < job["result"]["images"] < 2_000
+
+
+def test_a_cluster_is_joined_by_its_address_and_shown_its_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_package("prefect_ray", "ray")
+    (tmp_path / "token").write_text("f" * 64)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    line = [sys.executable, "-c", _JOIN]
+    with ray_cluster(1, free_port(), child_environment(load_settings(), RAY_AUTH_MODE="token")) as address:
+        told = subprocess.run([*line, address], capture_output=True, text=True, timeout=120, cwd=PROJECT_ROOT)
+    assert told.stdout.split()[-1:] == ["cpus=1"], told.stderr
 
 
 def test_a_cluster_that_does_not_answer_is_told_with_its_address() -> None:

@@ -5,27 +5,22 @@ whose cores one worker keeps busy already, two must lose nothing. What more host
 figures: what a job does once (`fixed`), and what it does for each image and can be shared out.
 """
 
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from flows.prefect_server import client_environment
 from registry.models.process import free_port
 from registry.settings import PROJECT_ROOT, child_environment
+from registry.testing.ray_cluster import ray_cluster
 from tests.perf.batch_jobs import Jobs, running_jobs, write_images
 from tests.perf.predict_loop import make_yolo11n_onnx
 from tests.perf.report import Report, spread
 
 COUNT, FEW, ROUNDS = 480, 96, 2
 HOSTS = (1, 2, 4, 8)
-_READY_S = 120.0
 
 
 def main() -> Report:
@@ -73,34 +68,9 @@ def planned(fixed_s: float, shared_s: float) -> Mapping[str, float]:
 
 def _runs(jobs: Jobs, few: Path, port: int, workers: int, number: int) -> tuple[float, float]:
     """Seconds of a job of few images and of one of all, on a new cluster whose workers have loaded the network."""
-    with _cluster(jobs, port, workers):
+    settings = jobs.running.settings
+    environment = {**child_environment(settings), **client_environment(settings), "PYTHONPATH": str(PROJECT_ROOT)}
+    with ray_cluster(workers, port, environment):
         on_few = replace(jobs, folder=few)
         on_few.run(number)
         return on_few.run(number + 5).seconds, jobs.run(number).seconds
-
-
-@contextmanager
-def _cluster(jobs: Jobs, port: int, workers: int) -> Iterator[None]:
-    """A Ray cluster of one node with so many processors, whose workers know the platform."""
-    settings = jobs.running.settings
-    environment = {**child_environment(settings), **client_environment(settings), "PYTHONPATH": str(PROJECT_ROOT)}
-    ray = str(Path(sys.executable).with_name("ray"))
-    node = ["--head", f"--num-cpus={workers}", f"--port={free_port()}", f"--ray-client-server-port={port}"]
-    small = ["--include-dashboard=false", "--object-store-memory=134217728", "--node-ip-address=127.0.0.1"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([ray, "start", *node, *small, "--block"], env=environment, **quiet)  # type: ignore[call-overload]
-    try:
-        _wait_for(port, process)
-        yield
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + _READY_S
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.2)
-    raise RuntimeError("Ray did not start")
