@@ -19,7 +19,7 @@ from tests.perf.batch_jobs import Jobs, running_jobs, write_images
 from tests.perf.predict_loop import make_yolo11n_onnx
 from tests.perf.report import Report, spread
 
-COUNT, FEW, ROUNDS = 480, 96, 2
+COUNT, FEW, ROUNDS = 1_000, 96, 2
 HOSTS = (1, 2, 4, 8)
 
 
