@@ -21,7 +21,7 @@ from registry.models.registry import ModelRegistry
 from registry.models.serving import Serving
 from registry.records import Database, Role, open_database
 from registry.settings import Settings, load_settings
-from registry.testing.platform import Running, lift_limits, running_platform
+from registry.testing.platform import Running, lift_limits, running_platform, signed_in
 from registry.testing.requirements import require_port
 
 prepare_libraries()
@@ -122,11 +122,9 @@ def anonymous(platform: Running) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def api(platform: Running, anonymous: httpx.Client) -> Iterator[httpx.Client]:
+def api(platform: Running) -> Iterator[httpx.Client]:
     """An HTTP client with the administrator's access token."""
-    given = {"username": platform.username, "password": platform.password}
-    token = anonymous.post("/api/v1/auth/login", json=given).raise_for_status().json()["access_token"]
-    with httpx.Client(base_url=platform.url, timeout=60, headers={"Authorization": f"Bearer {token}"}) as client:
+    with signed_in(platform) as client:
         yield client
 
 

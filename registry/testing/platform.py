@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from registry.access.actor import local_actor
 from registry.access.live import Change, Live, SettingsEditor
 from registry.errors import ProcessFailed
@@ -71,6 +73,16 @@ def running_platform(
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
+
+
+@contextmanager
+def signed_in(running: Running) -> Iterator[httpx.Client]:
+    """An HTTP client of the administrator."""
+    with httpx.Client(base_url=running.url, timeout=60) as client:
+        given = {"username": running.username, "password": running.password}
+        token = client.post("/api/v1/auth/login", json=given).raise_for_status().json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client
 
 
 def change_settings(running: Running, **values: Any) -> None:

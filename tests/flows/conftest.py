@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from registry.settings import PROJECT_ROOT
-from registry.testing.platform import Running, running_platform
+from registry.testing.platform import Running, running_platform, signed_in
 
 SAMPLES = sorted((PROJECT_ROOT / "data" / "samples").glob("*.jpg"))
 
@@ -66,11 +66,8 @@ def opened_works(home: Path, **further: str) -> Iterator[Works]:
     """A platform with jobs, and an administrator who asks it."""
     with (
         running_platform(home, demo=True, jobs=True, further=further) as running,
-        httpx.Client(base_url=running.url, timeout=60) as client,
+        signed_in(running) as client,
     ):
-        given = {"username": running.username, "password": running.password}
-        token = client.post("/api/v1/auth/login", json=given).raise_for_status().json()["access_token"]
-        client.headers["Authorization"] = f"Bearer {token}"
         yield Works(running, client)
 
 

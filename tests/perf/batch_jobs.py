@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import cv2
 import httpx
 
-from registry.testing.platform import Running, lift_limits, running_platform
+from registry.testing.platform import Running, lift_limits, running_platform, signed_in
 from registry.vision.samples import find_samples
 from tests.perf.bench_predict import publish
+from tests.perf.clients import together
 from tests.perf.predict_loop import PredictLoop
 
 MODEL = "bench"
@@ -47,13 +49,7 @@ def loop_seconds(network: Path, paths: Sequence[Path], cores: int) -> float:
                 return
             loop(path.read_bytes())
 
-    threads = [threading.Thread(target=work, args=(loop,)) for loop in loops]
-    started = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return time.perf_counter() - started
+    return together([partial(work, loop) for loop in loops])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +89,9 @@ class Jobs:
 def running_jobs(home: Path, network: Path, folder: Path, **further: str) -> Iterator[Jobs]:
     """A platform with Prefect, a runner and the network, whose batches may read the folder."""
     places = {"batch_folders": str(folder), **further}
-    with (
-        running_platform(home, jobs=True, further=places) as running,
-        httpx.Client(base_url=running.url, timeout=60) as client,
-    ):
+    with running_platform(home, jobs=True, further=places) as running, signed_in(running) as client:
         lift_limits(running)
         publish(running, network, MODEL)
-        given = {"username": running.username, "password": running.password}
-        token = client.post("/api/v1/auth/login", json=given).raise_for_status().json()["access_token"]
-        client.headers["Authorization"] = f"Bearer {token}"
         yield Jobs(running, client, folder)
 
 

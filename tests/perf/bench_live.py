@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import httpx
 from aioice.ice import get_host_addresses
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from registry.testing.platform import Running, change_settings, running_platform
+from registry.testing.platform import Running, change_settings, running_platform, signed_in
 from registry.testing.requirements import require_address, require_tool
 from tests.perf.clients import quantile
 from tests.perf.clock_camera import BITS, LEFT, SIDE, SIZE_WH, TOP, ClockCamera, number_in
@@ -91,18 +90,15 @@ def main() -> Report:
 
 def _add(running: Running, url: str) -> str:
     """A started camera with the starter detector; its id, once it is live."""
-    with httpx.Client(base_url=f"{running.url}/api/v1", timeout=60) as client:
-        given = {"username": running.username, "password": running.password}
-        token = client.post("/auth/login", json=given).raise_for_status().json()["access_token"]
-        client.headers["Authorization"] = f"Bearer {token}"
+    with signed_in(running) as client:
         about = {"name": "Clock", "url": url, "model": "digit-detector"}
-        camera = client.post("/cameras", json=about).raise_for_status().json()
+        camera = client.post("/api/v1/cameras", json=about).raise_for_status().json()
         deadline = time.monotonic() + _PATIENCE_MS / 1_000
         while camera["state"] != "live":
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the camera does not come: {camera['state']}, {camera['detail']}")
             time.sleep(0.5)
-            camera = client.get(f"/cameras/{camera['id']}").raise_for_status().json()
+            camera = client.get(f"/api/v1/cameras/{camera['id']}").raise_for_status().json()
         return str(camera["id"])
 
 

@@ -94,7 +94,7 @@ def closed_loop(clients: Sequence[HttpPredict], seconds: float) -> Outcome:
         while time.perf_counter() < end:
             _ask(client, outcome)
 
-    outcome.seconds = _together([lambda client=client: work(client) for client in clients])
+    outcome.seconds = together([lambda client=client: work(client) for client in clients])
     return outcome
 
 
@@ -112,7 +112,7 @@ def open_loop(clients: Sequence[HttpPredict], a_second: float, seconds: float) -
             time.sleep(max(0.0, due - time.perf_counter()))
             _ask(client, outcome)
 
-    outcome.seconds = _together([lambda client=client: work(client) for client in clients])
+    outcome.seconds = together([lambda client=client: work(client) for client in clients])
     return outcome
 
 
@@ -133,7 +133,8 @@ def _ask(client: HttpPredict, outcome: Outcome) -> None:
         outcome.failed.append(f"{status} {content[:200]!r}")
 
 
-def _together(works: Sequence[Callable[[], None]]) -> float:
+def together(works: Sequence[Callable[[], None]]) -> float:
+    """Run each in a thread of its own; the seconds until the last has ended."""
     threads = [threading.Thread(target=work) for work in works]
     started = time.perf_counter()
     for thread in threads:
