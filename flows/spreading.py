@@ -68,7 +68,8 @@ def _runner(where: str) -> Iterator[Any]:
     except ImportError as error:
         what = "NEXUSAI_TASK_RUNNER asks for Ray, which is not installed"
         raise MissingExtra(what, hint="pip install 'nexusai[ray]'") from error
-    runner = RayTaskRunner(init_kwargs=_HERE) if where == HERE else RayTaskRunner(address=where)
+    # "local" is a Ray of our own, whatever other one this machine has, or had
+    runner = RayTaskRunner(address="local", init_kwargs=_HERE) if where == HERE else RayTaskRunner(address=where)
     with ExitStack() as stack:
         try:
             stack.enter_context(runner)

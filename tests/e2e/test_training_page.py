@@ -104,7 +104,7 @@ def test_its_report_shows_tables_pictures_and_the_ways_to_the_version_and_to_mlf
     assert re.search(r"/mlflow/#/runs/[0-9a-f]{32}", str(link.get_attribute("href")))
     page.get_by_role("button", name="Open version 2").click()
     expect(page.get_by_role("heading", name="Version 2", exact=True)).to_be_visible()
-    expect(page.get_by_text("Trained on digit-scenes/1, from digit-detector/1.")).to_be_visible()
+    expect(page.get_by_text("Trained on digit-scenes/1, from digit-detector/1.", exact=True)).to_be_visible()
     expect(page.get_by_text("candidate").first).to_be_visible()
 
 

@@ -36,10 +36,12 @@ with _runner(sys.argv[1]):
 
 @pytest.fixture(scope="module")
 def spread(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
-    """A platform whose batches are looked at by Ray's workers on this machine."""
+    """A platform whose batches are looked at by Ray's workers on this machine, where another Ray is gone."""
     require_package("prefect_ray", "ray")
-    with opened_works(tmp_path_factory.mktemp("ray") / "home", task_runner="ray") as works:
-        yield works
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", f"127.0.0.1:{free_port()}")
+        with opened_works(tmp_path_factory.mktemp("ray") / "home", task_runner="ray") as works:
+            yield works
 
 
 def _ended(works: Works, job_id: str) -> dict[str, Any]:
