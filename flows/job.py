@@ -35,7 +35,7 @@ def run_job(job_id: str, ticket: int, work: "Callable[[JobRun, JobRooms], Result
     settings = load_settings()
     configure_logs(settings.log_level)
     rooms = JobRooms.open(settings)
-    gc.freeze()  # a million objects of libraries, which stay: no collection looks at them again
+    gc.freeze()  # what libraries hold stays: no collection looks at it again
 
     def watched(run: "JobRun") -> "Result":
         with _progress_in_prefect(run):

@@ -11,7 +11,7 @@ import orjson
 import pyarrow.parquet as pq
 
 from registry.jobs.batch_parts import Parts
-from registry.jobs.batch_table import found_in, schema_of, table_of
+from registry.jobs.batch_table import rows_in, schema_of, table_of
 from registry.jobs.files import JobFiles
 
 MOST_LISTED = 1_000  # failed images in the job itself; all of them are in results.jsonl
@@ -49,7 +49,7 @@ class _Tally:
                 if len(self._failed) < MOST_LISTED:
                     self._failed.append({"file": line["file"], **line["error"]})
                 continue
-            found = found_in(line)
+            found = rows_in(line)
             shown = found[:1] if "classes" in line else found
             self._found += len(shown)
             self._labels.update(row["label"] for row in shown if "label" in row)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from registry.models.answer import SIDES, area_of, found_in
 from registry.runtime.card import Task
 
-_SIDES = ("x1", "y1", "x2", "y2")
-_BOX = [(name, pa.float64()) for name in _SIDES]
+_BOX = [(name, pa.float64()) for name in SIDES]
 _FOUND = [("label", pa.string()), ("class_id", pa.int64()), ("score", pa.float64())]
 _COLUMNS: dict[str, list[tuple[str, pa.DataType]]] = {
     Task.DETECT: [*_FOUND, *_BOX],
@@ -25,11 +25,9 @@ def schema_of(task: str) -> pa.Schema:
     return pa.schema([("file", pa.string()), *_COLUMNS[task]])
 
 
-def found_in(line: dict[str, Any]) -> list[dict[str, Any]]:
-    """What an image's line holds; of an embedding the line itself."""
-    if line.get("embedding"):
-        return [line]
-    return line.get("detections") or line.get("classes") or line.get("text") or []
+def rows_in(line: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an image's line holds, as the HTTP contract has it; of an embedding the line itself."""
+    return [line] if line.get("embedding") else found_in(line)
 
 
 def table_of(task: str, lines: Sequence[dict[str, Any]]) -> pa.Table:
@@ -37,7 +35,7 @@ def table_of(task: str, lines: Sequence[dict[str, Any]]) -> pa.Table:
     schema = schema_of(task)
     files, rows = list[str](), list[dict[str, Any]]()
     for line in lines:
-        found = found_in(line)
+        found = rows_in(line)
         files += [line["file"]] * len(found)
         rows += found
     columns = [files, *(_column(name, rows) for name in schema.names[1:])]
@@ -45,9 +43,9 @@ def table_of(task: str, lines: Sequence[dict[str, Any]]) -> pa.Table:
 
 
 def _column(name: str, rows: list[dict[str, Any]]) -> list[Any]:
-    if name in _SIDES:
-        side = _SIDES.index(name)
+    if name in SIDES:
+        side = SIDES.index(name)
         return [row["box"][side] for row in rows]
     if name == "area":
-        return [sum(row["mask"]["counts"][1::2]) for row in rows]
-    return [row[name] for row in rows]
+        return [area_of(row) for row in rows]
+    return [row.get(name) for row in rows]

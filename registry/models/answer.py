@@ -16,6 +16,7 @@ from registry.vision.images import decode_image
 if TYPE_CHECKING:
     import pandas as pd
 
+SIDES = ("x1", "y1", "x2", "y2")  # a box's columns in tables
 _ROWS_SHOWN = 12  # in a notebook, below the picture
 
 
@@ -98,16 +99,25 @@ def rows_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     if body.get("embedding") is not None:
         return [{"index": index, "value": value} for index, value in enumerate(body["embedding"])]
-    found = body.get("detections") or body.get("classes") or body.get("text") or []
-    return [_flat(row) for row in found]
+    return [_flat(row) for row in found_in(body)]
+
+
+def found_in(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The detections, classes or lines of text of an answer as the HTTP contract has it."""
+    return body.get("detections") or body.get("classes") or body.get("text") or []
+
+
+def area_of(row: Mapping[str, Any]) -> int | None:
+    """The pixels of a row's mask; None where it has none."""
+    return sum(row["mask"]["counts"][1::2]) if "mask" in row else None
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     flat = {key: value for key, value in row.items() if key not in {"box", "polygon", "mask"}}
     if "mask" in row:
-        flat["area"] = sum(row["mask"]["counts"][1::2])
+        flat["area"] = area_of(row)
     if "box" in row:
-        flat |= dict(zip(("x1", "y1", "x2", "y2"), row["box"], strict=True))
+        flat |= dict(zip(SIDES, row["box"], strict=True))
     return flat
 
 
