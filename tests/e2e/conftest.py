@@ -9,12 +9,12 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from registry.access.accounts import Accounts
 from registry.records import open_database
+from registry.testing.chromium import ARGUMENTS
 from registry.testing.platform import Running, running_platform
 from registry.testing.requirements import require_tool
 from tests.e2e.settling import PATIENCE_MS, settle, unhurried
 
 _HERE = Path(__file__).parent
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,7 +30,7 @@ def chromium() -> Iterator[Browser]:
     program = require_tool("chromium", "install it with your package manager, e.g. apt install chromium")
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright, unhurried():
-        browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -10,17 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from registry.testing.chromium import NO_WAY_THROUGH
 from registry.testing.platform import Running, running_platform
 from registry.testing.requirements import require_address
 from registry.testing.video import Clip, write_digit_clip
 from registry.training.digits import load_digits
 
-_NO_WAY_THROUGH = """
-const Real = RTCPeerConnection
-window.RTCPeerConnection = class extends Real {
-  constructor(asked) { super({ ...asked, iceTransportPolicy: "relay" }) }
-}
-"""
 _GOES_ON = """video => new Promise(done => {
   const at = video.currentTime
   video.addEventListener("timeupdate", () => video.currentTime > at + 1 && done())
@@ -97,7 +92,7 @@ def test_it_is_seen_live_with_boxes(page: Page) -> None:
 
 def test_where_its_packets_do_not_get_through_the_picture_comes_as_mjpeg(page: Page, window: BrowserContext) -> None:
     other = window.new_page()
-    other.add_init_script(_NO_WAY_THROUGH)
+    other.add_init_script(NO_WAY_THROUGH)
     other.goto(page.url)
     expect(_picture(other).locator("img.shown")).to_be_visible()
     expect(other.get_by_text("Connecting…")).to_have_count(0)

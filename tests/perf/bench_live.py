@@ -14,6 +14,7 @@ import cv2
 from aioice.ice import get_host_addresses
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from registry.testing.chromium import ARGUMENTS, NO_WAY_THROUGH
 from registry.testing.platform import Running, change_settings, running_platform, signed_in
 from registry.testing.requirements import require_address, require_tool
 from tests.perf.clients import quantile
@@ -23,13 +24,6 @@ from tests.perf.report import Report, spread
 MOST_WEBRTC_MS, MOST_MJPEG_MS = 700.0, 1_000.0
 WATCHED_S, _PATIENCE_MS = 30.0, 120_000
 _SETTLING_MS = 3_000  # the beginning of a stream is not its usual course
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-_NO_WAY_THROUGH = """
-const Real = RTCPeerConnection
-window.RTCPeerConnection = class extends Real {
-  constructor(asked) { super({ ...asked, iceTransportPolicy: "relay" }) }
-}
-"""
 _LOOK = """(frame, [width, height, left, top, side, bits]) => {
   const canvas = new OffscreenCanvas(width, height)
   const context = canvas.getContext("2d", { willReadFrequently: true })
@@ -66,9 +60,9 @@ def main() -> Report:
         change_settings(running, camera_networks=[f"{host}/32"])
         camera_id = _add(running, camera.url)
         program = require_tool("chromium", "install it with your package manager, e.g. apt install chromium")
-        chromium = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         webrtc = _ages_ms(_page(chromium, running, camera_id), "video.shown", camera)
-        mjpeg = _ages_ms(_page(chromium, running, camera_id, _NO_WAY_THROUGH), "img.shown", camera)
+        mjpeg = _ages_ms(_page(chromium, running, camera_id, NO_WAY_THROUGH), "img.shown", camera)
         chromium.close()
     with ClockCamera(host) as camera:
         plain = _plain_ms(camera)
