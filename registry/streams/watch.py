@@ -78,6 +78,7 @@ class CameraWatch:
         self._on_frame = on_frame
         self._on_change = on_change
         self._machine = CameraMachine(self._options.budgets, gap_s=1 / self._options.decode.fps)
+        self._told = self._machine.state  # what the listener knows
         self._connection: Connection | None = None
         self._sanity = Sanity(self._options.decode.fps)
         self._detail = ""
@@ -131,12 +132,10 @@ class CameraWatch:
         )
 
     def _run(self) -> None:
-        state = self._machine.state
+        self._told = self._machine.state
         while not self._ending.is_set():
             self._step()
-            if self._machine.state is not state:
-                state = self._machine.state
-                self._changed()
+            self._tell_change()
         self._disconnect()
 
     def _step(self) -> None:
@@ -191,6 +190,7 @@ class CameraWatch:
             self._arrived.clear()
         self._arrived.append(now)
         self._machine.frame(now)
+        self._tell_change()  # whoever gets the first frame knows by then that the camera is live
         frame_id = self.ledger.capture()
         size_wh, source_wh = connection.sizes
         drop = self._sanity.judge(memoryview(picture)[: size_wh[0] * size_wh[1]], now)
@@ -237,7 +237,10 @@ class CameraWatch:
         if connection is not None:
             connection.close()
 
-    def _changed(self) -> None:
+    def _tell_change(self) -> None:
+        if self._machine.state is self._told:
+            return
+        self._told = self._machine.state
         status = self.status()
         log.info("camera state", camera=self.camera_id, state=status.state, reason=status.reason, detail=status.detail)
         try:

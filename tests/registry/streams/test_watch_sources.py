@@ -14,15 +14,18 @@ import psutil
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
+from registry.streams.accounting import Ledger, Outcome
 from registry.streams.faults import tell_fault
+from registry.streams.frames import Frame
 from registry.streams.loss import Reason
 from registry.streams.rtsp_relay import RtspRelay
 from registry.streams.sources import Credentials, SourcePolicy, parse_source
 from registry.streams.states import CameraState
+from registry.streams.watch import CameraStatus, CameraWatch
 from registry.testing.h264 import encode_h264
 from registry.testing.mjpeg_camera import MjpegCamera, MjpegSettings
 from registry.testing.rtsp_server import CameraSettings, Mischief, RtspCamera
-from registry.testing.watched import Watched
+from registry.testing.watched import Watched, wait_until
 
 SECRET = "hunter2-%26secret"
 BOB = Credentials("bob", "hunter2-&secret")
@@ -107,6 +110,27 @@ def test_a_camera_that_hangs_up_after_it_asked_for_the_password(
         seen = watching(parse_source(camera.url, policy, Credentials("bob", "x")))
         seen.wait_live()
         assert seen.states == ["live"]
+
+
+def test_a_camera_is_told_to_be_live_before_its_first_frame(policy: SourcePolicy, clip_h264: bytes) -> None:
+    told: list[str] = []
+    known: list[list[str]] = []
+    ledger = Ledger()
+
+    def take(frame: Frame) -> None:
+        known.append(list(told))
+        ledger.settle(frame.frame_id, Outcome.GATED)
+
+    def hear(status: CameraStatus) -> None:
+        time.sleep(0.1)  # a listener that writes it down
+        told.append(str(status.state))
+
+    with RtspCamera(clip_h264) as camera:
+        watch = CameraWatch("cam", parse_source(camera.url, policy), policy, take, ledger, on_change=hear)
+        watch.start()
+        wait_until(lambda: known, 20)
+        watch.stop()
+    assert known[0] == ["live"]
 
 
 def test_a_device_that_is_not_there_is_waited_for(watching: Watch, policy: SourcePolicy) -> None:
