@@ -159,12 +159,19 @@ def load(reference: str) -> Model:
 
 
 def versions(name: str) -> pd.DataFrame:
-    """The versions of a model, newest first, with their metrics. Raises ModelNotFound, MlflowUnavailable."""
+    """The versions of a model, newest first, with their metrics; warns of one that is not what was registered.
+
+    Raises ModelNotFound, MlflowUnavailable.
+    """
+    import warnings
+
     import pandas as pd
 
     from registry.access.actor import local_actor
 
-    found = _rooms()[0].versions(local_actor(), name)
+    found = _rooms()[0].survey(local_actor(), name)
+    for damaged in found.damaged:
+        warnings.warn(f"{name}/{damaged.version} is left out: {damaged.detail}", stacklevel=2)
     told = [
         {
             "version": each.version,
@@ -175,7 +182,7 @@ def versions(name: str) -> pd.DataFrame:
             "sha256": each.sha256[:12],
             **each.card.metrics,
         }
-        for each in found
+        for each in found.versions
     ]
     return pd.DataFrame(told)
 

@@ -76,10 +76,18 @@ class VersionDetail(VersionOut):
     intake: dict[str, Any] | None
 
 
+class DamagedOut(BaseModel):
+    """A version that is not what was registered, and what is wrong with it."""
+
+    version: int
+    detail: str
+
+
 class ModelDetail(ModelOut):
-    """A registered model with its versions, newest first."""
+    """A registered model with its versions, newest first; `damaged` are those that are not what was registered."""
 
     versions: list[VersionOut]
+    damaged: list[DamagedOut]
 
 
 class VersionPage(BaseModel):
@@ -152,7 +160,11 @@ def list_models(rooms: Rooms, caller: Caller, paging: Paging, wanted: Annotated[
 def get_model(model_id: ModelId, rooms: Rooms, caller: Caller) -> Any:
     """One model with its versions."""
     model = rooms.models.get(caller, model_id)
-    return model.to_dict() | {"versions": [version_dict(each) for each in rooms.models.versions(caller, model_id)]}
+    found = rooms.models.survey(caller, model_id)
+    return model.to_dict() | {
+        "versions": [version_dict(each) for each in found.versions],
+        "damaged": [each.to_dict() for each in found.damaged],
+    }
 
 
 @router.get("/{model_id}/versions", response_model=VersionPage)

@@ -60,11 +60,13 @@ def _header(actor: Actor, model: ModelSummary) -> None:
 
 def _tabs(actor: Actor, model: ModelSummary) -> dict[str, Tab]:
     """What this actor may do with the model, by the name of its tab."""
-    versions = platform().models.versions(actor, model.name)
+    found = platform().models.survey(actor, model.name)
+    versions = found.versions
     tabs: dict[str, Tab] = {"Overview": _no_version}
     if versions:
         tabs["Overview"] = lambda: version_page.draw(actor, model, versions)
-        tabs["Versions"] = lambda: model_versions.draw(actor, model, versions)
+    if versions or found.damaged:
+        tabs["Versions"] = lambda: model_versions.draw(actor, model, found)
     if len(versions) > 1:
         tabs["Compare"] = _unless_archived(model, lambda: model_compare.draw(actor, versions))
     if allowed(actor, Action.PUBLISH_MODEL):

@@ -1,7 +1,5 @@
 """The versions of a model as a list, beside the aliases that name them."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from app.ui import model_aliases, version_page
@@ -12,17 +10,20 @@ from app.ui.pager import page_number, pager
 from app.ui.session import platform
 from app.ui.text import ago, badge_text, bytes_text, plain
 from registry.access import Action, Actor, allowed
-from registry.models.types import ModelSummary, ModelVersion
+from registry.models.types import Damaged, ModelSummary, ModelVersion, Survey
 
 _SIZE = 8
 
 
-def draw(actor: Actor, model: ModelSummary, versions: Sequence[ModelVersion]) -> None:
-    """The list at the left, aliases and their history at the right."""
+def draw(actor: Actor, model: ModelSummary, found: Survey) -> None:
+    """The list at the left, aliases and their history at the right; what is damaged above its list."""
+    versions = found.versions
     left, right = st.columns([0.58, 0.42], gap="medium")
     list_ = f"model.versions.{model.name}"
     with left, card("versions"):
         st.subheader("Versions", anchor=False)
+        for each in found.damaged:
+            _damaged(actor, model, each)
         first = (page_number(list_) - 1) * _SIZE
         for index, version in enumerate(versions[first : first + _SIZE]):
             if index:
@@ -47,7 +48,19 @@ def _row(actor: Actor, model: ModelSummary, version: ModelVersion) -> None:
     with buttons, st.container(horizontal=True, horizontal_alignment="right"):
         st.button("Show", key=f"model.show.{number}", on_click=_show, args=(model.name, number))
     if not version.aliases and allowed(actor, Action.DELETE_MODEL, model.target()):
-        _deletion(actor, version)
+        _deletion(actor, model.name, number)
+
+
+def _damaged(actor: Actor, model: ModelSummary, damaged: Damaged) -> None:
+    named = [alias for alias, held in model.aliases.items() if held == damaged.version]
+    serves = f" It is {', '.join(map(plain, named))}: move that to another version." if named else ""
+    st.error(
+        f"**Version {damaged.version} is not what was registered, and answers nothing.** "
+        f"{plain(damaged.detail, longest=200)}.{serves} Look into the storage, and publish it again.",
+        icon=":material/gpp_bad:",
+    )
+    if not named and allowed(actor, Action.DELETE_MODEL, model.target()):
+        _deletion(actor, model.name, damaged.version)
 
 
 def _show(name: str, number: int) -> None:
@@ -55,17 +68,17 @@ def _show(name: str, number: int) -> None:
     st.session_state[f"model.tab.{name}"] = "Overview"
 
 
-def _deletion(actor: Actor, version: ModelVersion) -> None:
+def _deletion(actor: Actor, name: str, number: int) -> None:
     if confirmed(
-        f"model.delete_version.{version.name}.{version.version}",
+        f"model.delete_version.{name}.{number}",
         "Delete",
-        f"Version {version.version} cannot be brought back. Its run stays in MLflow.",
+        f"Version {number} cannot be brought back. Its run stays in MLflow.",
         icon="delete",
         really="Really delete",
         quiet=True,
     ):
         attempt(
-            lambda: platform().model_changes.delete_version(actor, version.name, version.version),
-            f"Version {version.version} is deleted",
+            lambda: platform().model_changes.delete_version(actor, name, number),
+            f"Version {number} is deleted",
             icon="delete",
         )

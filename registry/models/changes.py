@@ -153,7 +153,7 @@ class ModelChanges:
                 f"version {version} of model {name!r} is {', '.join(named)}",
                 hint="Move the alias to another version first.",
             )
-        if version not in {each.version for each in self._models.versions(actor, name)}:
+        if version not in self._models.numbers(actor, name):
             raise VersionNotFound(f"model {name!r} has no version {version}")
         _check_unused(name, (use for use in self._uses(name) if _is_on(use, version, model)))
         with self._models.connected() as client:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from registry.errors import IntegrityError, MlflowUnavailable
+from registry.errors import IntegrityError, MlflowUnavailable, ModelNotFound
 from registry.models import tags
 from registry.models.client import Mlflow
 from registry.models.types import ModelVersion
@@ -63,8 +63,7 @@ class VersionFiles:
         kept.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".fetch-", dir=kept.parent))
         try:
-            with self._mlflow.connected() as client:
-                arrived = Path(client.download_artifacts(run_id, f"{FOLDER}/{name}", str(draft)))
+            arrived = self._download_to(draft, run_id, name)
             found = sha256_of(arrived.read_bytes())
             if found != sha256:
                 raise IntegrityError(f"{name} of run {run_id} has sha256 {found[:12]}…, registered was {sha256[:12]}…")
@@ -73,3 +72,15 @@ class VersionFiles:
             raise MlflowUnavailable(f"the artifact {name} of run {run_id} could not be fetched: {error}") from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+    def _download_to(self, folder: Path, run_id: str, name: str) -> Path:
+        """Raises IntegrityError where the store no longer has it, else MlflowUnavailable: MLflow says one for both."""
+        try:
+            with self._mlflow.connected() as client:
+                return Path(client.download_artifacts(run_id, f"{FOLDER}/{name}", str(folder)))
+        except ModelNotFound as error:
+            with self._mlflow.connected() as client:
+                stored = {each.path for each in client.list_artifacts(run_id, FOLDER)}
+            if f"{FOLDER}/{name}" in stored:
+                raise MlflowUnavailable(f"the artifact {name} of run {run_id} could not be fetched") from error
+            raise IntegrityError(f"{name} of run {run_id} is gone from the artifact store") from error

@@ -2,23 +2,30 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from registry.access import Action, Actor, require
 from registry.access.live import Live
 from registry.access.permissions import visible
 from registry.access.trail import trace
-from registry.errors import AliasNotFound, Conflict, InvalidCard, InvalidInput, ModelNotFound, VersionNotFound
+from registry.errors import (
+    AliasNotFound,
+    Conflict,
+    IntegrityError,
+    InvalidCard,
+    InvalidInput,
+    ModelNotFound,
+    VersionNotFound,
+)
 from registry.models import alias_history, tags
 from registry.models.client import Mlflow
 from registry.models.files import VersionFiles
 from registry.models.names import check_alias, check_name, check_new_name
 from registry.models.publish import Draft, publish
-from registry.models.types import CHAMPION, ModelSummary, ModelVersion
+from registry.models.reading import read_model, read_size, read_version
+from registry.models.types import CHAMPION, Damaged, ModelSummary, ModelVersion, Survey
 from registry.records import Database
-from registry.runtime.machine import host_key
-from registry.settings import AccessLevel, Settings
+from registry.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -94,12 +101,24 @@ class ModelRegistry:
         return model
 
     def versions(self, actor: Actor, name: str) -> Sequence[ModelVersion]:
-        """Every version of a model, newest first."""
+        """Every version of a model that is as it was registered, newest first."""
+        return self.survey(actor, name).versions
+
+    def survey(self, actor: Actor, name: str) -> Survey:
+        """Every version of a model: those that are as they were registered, and those that are not."""
         model = self.get(actor, name)
-        with self._mlflow.connected() as client:
-            found = list(client.search_model_versions(f"name = '{name}'", max_results=_PAGE))
-        ours = [each for each in found if tags.FILES in each.tags]
-        return sorted((self._version(each, model) for each in ours), key=lambda each: -each.version)
+        versions: list[ModelVersion] = []
+        damaged: list[Damaged] = []
+        for found in self._registered(name):
+            try:
+                versions.append(self._version(found, model))
+            except (IntegrityError, InvalidCard) as error:
+                damaged.append(Damaged(int(found.version), str(error)))
+        return Survey(versions, damaged)
+
+    def numbers(self, actor: Actor, name: str) -> Sequence[int]:
+        """The number of every version of a model, newest first; none of them is opened."""
+        return [int(each.version) for each in self._registered(self.get(actor, name).name)]
 
     def version(self, actor: Actor, name: str, number: int) -> ModelVersion:
         """One version. Raises ModelNotFound, VersionNotFound."""
@@ -150,7 +169,7 @@ class ModelRegistry:
                 found = client.search_model_versions(
                     f"tags.`{tags.PUBLISHER_ID}` = '{actor.id}'", max_results=_PAGE, page_token=token
                 )
-                total += sum(_whole(each.tags.get(tags.SIZE, "")) for each in found)
+                total += sum(read_size(each.tags) for each in found)
                 token = found.token
                 if not token:
                     return total
@@ -169,12 +188,12 @@ class ModelRegistry:
         name, _, version = parent.partition("/")
         if not version.isdecimal():
             raise InvalidInput(f"{parent[:100]!r} is not a parent: it takes the form name/version")
-        if int(version) not in {each.version for each in self.versions(actor, name)}:
+        if int(version) not in self.numbers(actor, name):
             raise VersionNotFound(f"the parent {parent[:100]!r} does not exist")
 
     def _visible(self, actor: Actor) -> Iterable[ModelSummary]:
         require(actor, Action.READ_MODEL)
-        return (model for model in map(_summary, self._all()) if visible(actor, model.target()))
+        return (model for model in map(read_model, self._all()) if visible(actor, model.target()))
 
     def _all(self) -> Iterable[Any]:
         token: str | None = None
@@ -189,9 +208,14 @@ class ModelRegistry:
     def _find(self, name: str) -> ModelSummary | None:
         try:
             with self._mlflow.connected() as client:
-                return _summary(client.get_registered_model(name))
+                return read_model(client.get_registered_model(name))
         except ModelNotFound:
             return None
+
+    def _registered(self, name: str) -> Sequence[Any]:
+        with self._mlflow.connected() as client:
+            found = list(client.search_model_versions(f"name = '{name}'", max_results=_PAGE))
+        return sorted((each for each in found if tags.FILES in each.tags), key=lambda each: -int(each.version))
 
     def _find_version(self, name: str, number: int) -> Any:
         try:
@@ -207,22 +231,7 @@ class ModelRegistry:
         return self._version(found, model)
 
     def _version(self, found: Any, model: ModelSummary) -> ModelVersion:
-        number = int(found.version)
-        return ModelVersion(
-            name=found.name,
-            version=number,
-            sha256=tags.read_sha256(found.tags, tags.SHA256),
-            files=tags.read_files(found.tags),
-            size_bytes=_whole(found.tags.get(tags.SIZE, "")),
-            card=self.files.card(found),
-            aliases=tuple(sorted(alias for alias, held in model.aliases.items() if held == number)),
-            created_at=_time(found.creation_timestamp),
-            run_id=found.run_id or "",
-            published_by=found.tags.get(tags.PUBLISHED_BY, ""),
-            parent=found.tags.get(tags.PARENT, ""),
-            notes=tags.read_notes(found.tags),
-            tuned=found.tags.get(f"{tags.TUNED}{host_key()}", ""),
-        )
+        return read_version(found, self.files.card(found), model.aliases)
 
 
 def _check_active(model: ModelSummary) -> None:
@@ -255,33 +264,3 @@ def _number_of(model: ModelSummary, alias: str | None) -> int:
         known = ", ".join(sorted(model.aliases)) or "none"
         raise AliasNotFound(f"model {model.name!r} has no alias {alias[:40]!r}; it has: {known}")
     return model.latest_version
-
-
-def _summary(found: Any) -> ModelSummary:
-    newest = max(found.latest_versions or (), key=lambda each: int(each.version), default=None)
-    level = found.tags.get(tags.ACCESS_LEVEL, "private")  # what was not published by us stays with administrators
-    if level not in get_args(AccessLevel):
-        level = "private"
-    return ModelSummary(
-        name=found.name,
-        task=found.tags.get(tags.TASK, ""),
-        description=found.description or "",
-        access_level=level,
-        owner_id=found.tags.get(tags.OWNER_ID, ""),
-        owner_name=found.tags.get(tags.OWNER_NAME, ""),
-        granted_to=tags.read_grants(found.tags),
-        created_at=_time(found.creation_timestamp),
-        updated_at=_time(found.last_updated_timestamp),
-        latest_version=int(newest.version) if newest else 0,
-        aliases={alias: int(version) for alias, version in (found.aliases or {}).items()},
-        metrics=tags.read_metrics(newest.tags) if newest else {},
-        archived=tags.ARCHIVED in found.tags,
-    )
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 16 else 0
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,5 +1,6 @@
 """What the registry tells about a model and its versions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -43,6 +44,26 @@ class ModelVersion:
     def key(self) -> str:
         """What a loaded version is known by: the same bytes may be published twice, or run in another way."""
         return f"{self.run_id}:{self.sha256}:{self.tuned}"
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A version that is not what was registered: what somebody or a disk changed of it. It answers nothing."""
+
+    version: int
+    detail: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the HTTP contract has it."""
+        return {"version": self.version, "detail": self.detail}
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The versions of a model, newest first."""
+
+    versions: Sequence[ModelVersion]
+    damaged: Sequence[Damaged]
 
 
 @dataclass(frozen=True, slots=True)

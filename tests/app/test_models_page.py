@@ -136,6 +136,22 @@ def test_a_version_that_cannot_be_served_is_told_and_moves_nothing(
     assert rooms.models.get(people["owner"], shared).aliases == {CHAMPION: 2}
 
 
+def test_a_version_that_somebody_tampered_with_is_told_and_can_be_deleted(
+    rooms: Platform, people: dict[str, Actor], shared: str
+) -> None:
+    with rooms.models.connected() as client:
+        client.set_model_version_tag(shared, "1", "nexusai.files", "[1")
+    drawn = _draw(_detail, people["owner"], shared, tab="Versions")
+    assert not drawn.exception
+    [said] = [box.value for box in drawn.error]
+    assert "Version 1 is not what was registered" in said
+    assert "Roll back to v1" not in _labels(drawn)
+    drawn.button(key=f"model.delete_version.{shared}.1").click().run()
+    drawn = _press(drawn, "Really delete")
+    assert not drawn.error
+    assert list(rooms.models.numbers(people["owner"], shared)) == [3, 2]
+
+
 def test_a_rollback_asks_back_first(rooms: Platform, people: dict[str, Actor], shared: str) -> None:
     drawn = _press(_draw(_detail, people["owner"], shared, tab="Versions"), "Roll back to v1")
     assert rooms.models.get(people["owner"], shared).aliases == {CHAMPION: 2}

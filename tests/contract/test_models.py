@@ -137,6 +137,21 @@ def test_a_version_tells_where_it_comes_from_and_how_it_came_in(house: House) ->
     refusal(house.client.get(f"/api/v1/models/{name}/versions/3", headers=headers), 404, "version_not_found")
 
 
+def test_a_version_that_somebody_tampered_with_hides_no_other(house: House) -> None:
+    actor, name, headers = house.actor(Role.ENGINEER), f"new-{uuid.uuid4().hex[:8]}", house.bearers[Role.ENGINEER]
+    for _ in range(2):
+        take_in(house.platform.models, actor, blob_detector(), name, card=BLOB_CARD)
+    with house.platform.models.connected() as client:
+        client.set_model_version_tag(name, "1", "nexusai.card_sha256", "/etc/passwd")
+    told = house.client.get(f"/api/v1/models/{name}", headers=headers).json()
+    assert [each["version"] for each in told["versions"]] == [2]
+    assert [each["version"] for each in told["damaged"]] == [1]
+    assert "nexusai.card_sha256" in told["damaged"][0]["detail"]
+    assert "passwd" not in told["damaged"][0]["detail"]
+    assert house.client.get(f"/api/v1/models/{name}/versions", headers=headers).json()["total"] == 1
+    refusal(house.client.get(f"/api/v1/models/{name}/versions/1", headers=headers), 500, "integrity_failed")
+
+
 def test_an_alias_tells_who_moved_it(house: House) -> None:
     name, headers = (
         house.model(f"new-{uuid.uuid4().hex[:8]}", house.actor(Role.ENGINEER), "authenticated"),
