@@ -4,13 +4,11 @@ import asyncio
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 from playwright.sync_api import sync_playwright
@@ -22,13 +20,15 @@ from registry.models.starters import local_card, local_files
 from registry.records import Role, open_database
 from registry.testing.hook_receiver import hook_receiver
 from registry.testing.onnx_models import model_with_outputs
-from registry.testing.platform import Running, running_platform
+from registry.testing.platform import running_platform
 from registry.testing.played import play
 from registry.testing.requirements import require_tool
 from registry.testing.webrtc_viewer import watching
+from tests.registry.worker.walk import Walk
 
 LOOKED_AGAIN_S = 3.0
 ENDS_S = 2.0
+DELETED_S = 10.0  # the worker hears of it with its next look at what it runs
 PICTURE = b"--picture\r\n"
 _PLAY = """async (url) => {
   const video = document.createElement('video')
@@ -41,58 +41,6 @@ _PLAY = """async (url) => {
   await new Promise(done => video.addEventListener('seeked', done, {once: true}))
   return {seconds: video.duration, at: video.currentTime, width: video.videoWidth}
 }"""
-
-
-class Walk:
-    """An administrator at a platform with its demo camera."""
-
-    def __init__(self, running: Running) -> None:
-        self.running = running
-        self.http = httpx.Client(base_url=running.url, timeout=30)
-        self.http.headers.update(self.sign_in(running.username, running.password))
-        self.wait(lambda: self.http.get("/api/v1/cameras").json()["total"] == 1, "the demo camera")
-        self.camera_id = self.http.get("/api/v1/cameras").json()["items"][0]["id"]
-
-    def sign_in(self, username: str, password: str) -> dict[str, str]:
-        given = {"username": username, "password": password}
-        token = self.http.post("/api/v1/auth/login", json=given).raise_for_status().json()["access_token"]
-        return {"Authorization": f"Bearer {token}"}
-
-    def info(self) -> dict[str, object]:
-        return self.http.get(f"/api/v1/cameras/{self.camera_id}/stream-info").raise_for_status().json()
-
-    def inferred(self) -> dict[str, int]:
-        return self.info()["account"]["inferred"]  # type: ignore[index]
-
-    def wait(self, true: Callable[[], object], what: str, most_s: float = 120.0) -> float:
-        began = time.monotonic()
-        while time.monotonic() - began < most_s:
-            if true():
-                return time.monotonic() - began
-            time.sleep(0.1)
-        log = (self.running.settings.logs / "worker.log").read_text()[-2_000:]
-        pytest.fail(f"{what} did not come true within {most_s:g} s\n{log}")
-
-    @contextmanager
-    def live(self, headers: dict[str, str] | None = None) -> Iterator[httpx.Response]:
-        with self.http.stream("GET", f"/live/{self.camera_id}.mjpg", headers=headers) as response:
-            yield response
-
-    def udp_sockets(self) -> int:
-        """How many the platform has open: one or more for each WebRTC connection."""
-        processes = psutil.Process(self.running.process.pid).children(recursive=True)
-        return sum(len(process.net_connections("udp")) for process in processes if process.is_running())
-
-    def engine(self) -> psutil.Process | None:
-        """The process that holds the model: below the one that engines are forked from."""
-        for process in psutil.process_iter(["cmdline", "environ"]):
-            home = (process.info["environ"] or {}).get("NEXUSAI_HOME", "")
-            forked = "multiprocessing.forkserver" in " ".join(process.info["cmdline"] or [])
-            if home == str(self.running.settings.home) and forked and not process.children():
-                parent = process.parent()
-                if parent is not None and "forkserver" in " ".join(parent.cmdline()):
-                    return process
-        return None
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +59,7 @@ def registry(walk: Walk) -> Iterator[ModelRegistry]:
 
 def test_the_demo_camera_sees_tracks_counts_and_makes_events(walk: Walk) -> None:
     walk.wait(lambda: walk.inferred().get("digit-detector/1", 0) > 20, "frames that were looked at")
-    walk.wait(lambda: sum(walk.info()["counts"].get("middle", {}).values()) > 0, "crossings")  # type: ignore[attr-defined]
+    walk.wait(lambda: sum(walk.info()["counts"].get("middle", {}).values()) > 0, "crossings")
     walk.wait(lambda: walk.http.get("/api/v1/camera-events").json()["total"] > 0, "events")
     event = walk.http.get("/api/v1/camera-events").json()["items"][0]
     assert (event["rule"], event["model"], event["kind"]) == ("came to the right", "digit-detector/1", "object")
@@ -211,12 +159,12 @@ def test_a_moved_alias_swaps_and_a_broken_version_never_does(walk: Walk, registr
     broken = dict.fromkeys(good, model_with_outputs((1, 3, 4)))
     registry.publish(actor, Draft("digit-detector", broken, card, alias=""))
     registry.set_alias(actor, "digit-detector", "champion", 3)
-    walk.wait(lambda: "cannot run" in walk.info()["model"]["problem"], "the refusal")  # type: ignore[index]
-    assert walk.info()["model"]["version"] == 2  # type: ignore[index]
+    walk.wait(lambda: "cannot run" in walk.info()["model"]["problem"], "the refusal")
+    assert walk.info()["model"]["version"] == 2
     before = walk.inferred()["digit-detector/2"]
     walk.wait(lambda: walk.inferred()["digit-detector/2"] > before, "frames by the good one")
     registry.set_alias(actor, "digit-detector", "champion", 2)
-    walk.wait(lambda: not walk.info()["model"]["problem"], "peace")  # type: ignore[index]
+    walk.wait(lambda: not walk.info()["model"]["problem"], "peace")
     assert walk.info()["connections"] == connections  # nobody connected anew for a model
 
 
@@ -226,7 +174,7 @@ def test_a_crash_of_the_model_costs_seconds_and_every_frame_is_accounted_for(wal
     assert engine is not None
     before = sum(walk.inferred().values())
     engine.kill()
-    walk.wait(lambda: walk.info()["account"]["failed"] > 0 or sum(walk.inferred().values()) > before, "an effect")  # type: ignore[index]
+    walk.wait(lambda: walk.info()["account"]["failed"] > 0 or sum(walk.inferred().values()) > before, "an effect")
     took_s = walk.wait(lambda: sum(walk.inferred().values()) > before + 2, "frames again")
     print(f"looked again after {took_s:.1f} s")
     figures = walk.http.get("/metrics").text
@@ -241,11 +189,43 @@ def test_a_crash_of_the_model_costs_seconds_and_every_frame_is_accounted_for(wal
     assert captured == ends > 0
 
 
+def test_a_camera_is_deleted_while_it_is_watched_recorded_and_analysed(walk: Walk) -> None:
+    http, film = walk.http, walk.running.settings.home / "films" / "doomed.mp4"
+    _film(film)
+    body = {"name": "doomed", "url": f"file://{film}", "recording": {"mode": "continuous"}, "model": "digit-detector"}
+    camera_id = http.post("/api/v1/cameras", json=body).raise_for_status().json()["id"]
+    walk.wait(lambda: sum(walk.info(camera_id)["account"]["inferred"].values()) > 3, "frames that were looked at")
+    walk.wait(lambda: http.get("/api/v1/recordings", params={"camera": camera_id}).json()["total"], "a segment")
+    offer, headers = f"{walk.running.url}/live/{camera_id}/offer", {"Authorization": http.headers["Authorization"]}
+    sockets, decoders = walk.udp_sockets(), walk.decoders()
+
+    async def watch() -> float:
+        async with watching(offer, headers) as watched:
+            await watched.picture()
+            with walk.live(camera_id=camera_id) as mjpeg:
+                parts = mjpeg.iter_raw()
+                next(parts)
+                deleted_at = time.monotonic()
+                (await asyncio.to_thread(http.delete, f"/api/v1/cameras/{camera_id}")).raise_for_status()
+                await asyncio.to_thread(list, parts)
+            return max(time.monotonic(), await watched.ended()) - deleted_at
+
+    ended_s = asyncio.run(watch())
+    print(f"both pictures ended {ended_s:.1f} s after the camera was deleted")
+    assert ended_s < DELETED_S
+    assert http.get(f"/live/{camera_id}.mjpg").status_code == 404
+    walk.wait(lambda: walk.udp_sockets() == sockets, "the end of every connection", 20)
+    walk.wait(lambda: walk.decoders() < decoders, "the end of its decoder", 20)
+    assert walk.info()["state"] == "live", "the other camera goes on"
+    kept = http.get("/api/v1/recordings").json()["items"]
+    [mine, *_] = [each for each in kept if each["camera_id"] == camera_id]
+    assert http.get(f"/api/v1/recordings/{mine['id']}").content[4:8] == b"ftyp", "what was recorded stays"
+
+
 def test_a_camera_is_recorded_played_in_a_browser_and_exported(walk: Walk, tmp_path: Path) -> None:
     chromium = require_tool("chromium", "install it with your package manager, e.g. apt install chromium")
     http, film = walk.http, walk.running.settings.home / "films" / "test.mp4"
-    source = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=10", "-pix_fmt", "yuv420p", "-g", "25"]
-    subprocess.run([get_ffmpeg_exe(), "-v", "error", *source, str(film)], check=True)
+    _film(film)
     with hook_receiver() as hook:
         allowed = {"value": ["127.0.0.0/8"]}
         http.put("/api/v1/settings/notification_networks", json=allowed).raise_for_status()
@@ -290,3 +270,9 @@ def test_a_camera_is_recorded_played_in_a_browser_and_exported(walk: Walk, tmp_p
         lambda: not list(scratch.iterdir()), "the end of the export", 10
     )  # what was made for the answer is gone after it
     assert 'nexusai_camera_recording_total{camera="' in http.get("/metrics").text
+
+
+def _film(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    source = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=10", "-pix_fmt", "yuv420p", "-g", "25"]
+    subprocess.run([get_ffmpeg_exe(), "-v", "error", *source, str(path)], check=True)
