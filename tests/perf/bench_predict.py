@@ -3,14 +3,13 @@
 One client against the plain loop of all threads, in blocks taken in turn; eight clients against the plain parallel
 loop, less what the clients themselves take of the cores; and three times as many requests as can be answered.
 720p JPEG, a YOLO11n-shaped network. MLflow, and LitServe and BentoML where `make peers` has run, serve the same
-network in the same run.
+network in the same run, each beside ours in turn.
 """
 
 import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -26,12 +25,12 @@ from tests.perf.clients import HttpPredict, Outcome, closed_loop, open_loop
 from tests.perf.peers import installed_peers
 from tests.perf.predict_loop import PredictLoop, make_yolo11n_onnx
 from tests.perf.report import Report, machine, spread
+from tests.perf.side_by_side import alternate, paired_ratio
 
-BLOCKS, BLOCK, WARM_UP = 40, 4, 10
+BLOCKS = 40
 BOUND, LEAST_OF_LIMIT, SLOWEST_IN_A_FLOOD = 1.10, 0.95, 2.0
 CLIENTS, FLOOD, FLOOD_CLIENTS = 8, 3.0, 48
 ROUNDS, ROUND_S, FLOOD_S = 3, 10.0, 20.0
-_PAUSE_S = 0.2  # lets the other side's spinning threads rest
 
 
 def main() -> Report:
@@ -42,12 +41,12 @@ def main() -> Report:
         lift_limits(running)
         publish(running, network, "bench")
         ask, loop = HttpPredict(running, jpeg, "bench"), PredictLoop(network)
-        ours, plain = alternate(ask, lambda: loop(jpeg))
+        ours, plain = alternate(ask, lambda: loop(jpeg), BLOCKS)
         clients = [HttpPredict(running, jpeg, "bench") for _ in range(FLOOD_CLIENTS)]
         loaded, limit = under_load(clients[:CLIENTS], network, jpeg)
         flood = open_loop(clients, FLOOD * loaded.a_second, FLOOD_S)
         boxes = (len(ask()["detections"]), len(loop(jpeg)))
-    peers = {peer.name: peer.best(network, jpeg, CLIENTS, ROUND_S) for peer in installed_peers()}
+        peers = {peer.name: peer.beside(clients[:CLIENTS], network, jpeg) for peer in installed_peers()}
     unloaded_ms, slow_ms = sorted(ours)[int(len(ours) * 0.99)], flood.latency_ms(0.99)
     return Report(
         name="predict",
@@ -62,39 +61,15 @@ def main() -> Report:
         baseline={"loop_ms": spread(plain), "limit_with_clients_a_second": limit, "boxes": boxes[1], "peers": peers},
         ratio=paired_ratio(ours, plain),
         bound=BOUND,
-        repeats=BLOCKS * BLOCK,
+        repeats=len(ours),
         limits={
             "limit_over_eight_clients": (limit / loaded.a_second, 1 / LEAST_OF_LIMIT),
             "flood_p99_over_unloaded": (slow_ms / unloaded_ms, SLOWEST_IN_A_FLOOD),
             "failed": (float(len(loaded.failed) + len(loaded.refusals) + len(flood.failed)), 0.0),
-            **{f"{name}_p50_over_ours": (spread(ours)["p50"] / each["p50_ms"], 1.0) for name, each in peers.items()},
-            **{f"{name}_rate_over_ours": (each["a_second"] / loaded.a_second, 1.0) for name, each in peers.items()},
+            **{f"p50_over_{name}": (each["our_p50_over"], 1.0) for name, each in peers.items()},
+            **{f"rate_of_{name}_over_ours": (each["rate_over_ours"], 1.0) for name, each in peers.items()},
         },
     )
-
-
-def alternate(ours: Callable[[], object], plain: Callable[[], object]) -> tuple[list[float], list[float]]:
-    """Milliseconds of each call, in blocks taken in turn after a warm-up."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(WARM_UP):
-        ours()
-        plain()
-    for _ in range(BLOCKS):
-        for call, into in zip((ours, plain), times, strict=True):
-            time.sleep(_PAUSE_S)
-            call()  # the first after a pause is not counted
-            for _ in range(BLOCK):
-                started = time.perf_counter()
-                call()
-                into.append((time.perf_counter() - started) * 1e3)
-    return times
-
-
-def paired_ratio(ours: list[float], plain: list[float]) -> float:
-    """The median over the blocks of ours against plain: a machine that slows down for a while slows both."""
-    blocks = range(0, len(ours), BLOCK)
-    pairs = [(statistics.median(ours[at : at + BLOCK]), statistics.median(plain[at : at + BLOCK])) for at in blocks]
-    return statistics.median(mine / theirs for mine, theirs in pairs)
 
 
 def under_load(clients: list[HttpPredict], network: Path, jpeg: bytes) -> tuple[Outcome, float]:

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from registry.testing.platform import Running
@@ -41,42 +42,22 @@ def quantile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
 
-class HttpPredict:
-    """One request after another on one connection, with as little of a client as possible."""
-
-    def __init__(self, running: Running, image: bytes, model: str) -> None:
-        address = urlsplit(running.url)
-        self._connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_TIMEOUT_S)
-        self._used = time.monotonic()
-        boundary = uuid.uuid4().hex
-        fields = f'--{boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n{model}\r\n'
-        file = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="x.jpg"\r\n\r\n'
-        self._body = fields.encode() + file.encode() + image + f"\r\n--{boundary}--\r\n".encode()
-        self._headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        given = json.dumps({"username": running.username, "password": running.password}).encode()
-        _, content = self._call("/api/v1/auth/login", given, {"Content-Type": "application/json"})
-        self._headers["Authorization"] = f"Bearer {json.loads(content)['access_token']}"
-        self._stages: list[dict[str, float]] = []
-
-    def __call__(self) -> dict:  # type: ignore[type-arg]
-        """The answer to one request."""
-        status, content = self.ask()
-        if status != 200:
-            raise RuntimeError(f"predict: {status} {content[:300]!r}")
-        answer: dict = json.loads(content)  # type: ignore[type-arg]
-        self._stages.append(answer["timing_ms"])
-        return answer
+class Asking(Protocol):
+    """A client of a model server."""
 
     def ask(self) -> tuple[int, bytes]:
         """Status and content of one request."""
-        return self._call("/api/v1/inference/predict", self._body, self._headers)
 
-    @property
-    def stages_ms(self) -> dict[str, float]:
-        """The median of each stage that the server reported."""
-        return {name: statistics.median(each[name] for each in self._stages) for name in self._stages[0]}
 
-    def _call(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+class KeptConnection:
+    """One connection for one request after another; opened anew when the server may have closed it."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+        self._used = time.monotonic()
+
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Status and content."""
         if time.monotonic() - self._used > _IDLE_S:
             self._connection.close()  # the next request opens it anew
         self._connection.request("POST", path, body, headers)
@@ -86,11 +67,43 @@ class HttpPredict:
         return response.status, content
 
 
-def closed_loop(clients: Sequence[HttpPredict], seconds: float) -> Outcome:
+class HttpPredict:
+    """One request after another on one connection, with as little of a client as possible."""
+
+    def __init__(self, running: Running, image: bytes, model: str) -> None:
+        address = urlsplit(running.url)
+        self._connection = KeptConnection(address.hostname or "", address.port or 80)
+        boundary = uuid.uuid4().hex
+        fields = f'--{boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\n{model}\r\n'
+        file = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="x.jpg"\r\n\r\n'
+        self._body = fields.encode() + file.encode() + image + f"\r\n--{boundary}--\r\n".encode()
+        self._headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        given = json.dumps({"username": running.username, "password": running.password}).encode()
+        _, content = self._connection.post("/api/v1/auth/login", given, {"Content-Type": "application/json"})
+        self._headers["Authorization"] = f"Bearer {json.loads(content)['access_token']}"
+        self._stages: list[dict[str, float]] = []
+
+    def __call__(self) -> dict:  # type: ignore[type-arg]
+        """The answer to one request."""
+        answer: dict = json.loads(answered(self))  # type: ignore[type-arg]
+        self._stages.append(answer["timing_ms"])
+        return answer
+
+    def ask(self) -> tuple[int, bytes]:
+        """Status and content of one request."""
+        return self._connection.post("/api/v1/inference/predict", self._body, self._headers)
+
+    @property
+    def stages_ms(self) -> dict[str, float]:
+        """The median of each stage that the server reported."""
+        return {name: statistics.median(each[name] for each in self._stages) for name in self._stages[0]}
+
+
+def closed_loop(clients: Sequence[Asking], seconds: float) -> Outcome:
     """Each client asks again as soon as it has its answer."""
     outcome, end = Outcome(), time.perf_counter() + seconds
 
-    def work(client: HttpPredict) -> None:
+    def work(client: Asking) -> None:
         while time.perf_counter() < end:
             _ask(client, outcome)
 
@@ -116,7 +129,15 @@ def open_loop(clients: Sequence[HttpPredict], a_second: float, seconds: float) -
     return outcome
 
 
-def _ask(client: HttpPredict, outcome: Outcome) -> None:
+def answered(client: Asking) -> bytes:
+    """The content of one answer. Raises RuntimeError for any other status than 200."""
+    status, content = client.ask()
+    if status != 200:
+        raise RuntimeError(f"predict: {status} {content[:300]!r}")
+    return content
+
+
+def _ask(client: Asking, outcome: Outcome) -> None:
     started = time.perf_counter()
     try:
         status, content = client.ask()
@@ -126,7 +147,9 @@ def _ask(client: HttpPredict, outcome: Outcome) -> None:
     ended = time.perf_counter()
     if status == 200:
         outcome.answers.append((ended, ended - started))
-        outcome.versions.add(json.loads(content)["model"]["version"])
+        told = json.loads(content)
+        if isinstance(told, dict) and "model" in told:  # peers do not say
+            outcome.versions.add(told["model"]["version"])
     elif status == 503:
         outcome.refusals.append(ended - started)
     else:

@@ -9,19 +9,22 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from registry.models.process import free_port
 from registry.settings import PROJECT_ROOT, child_environment, load_settings
+from tests.perf.clients import HttpPredict, KeptConnection, answered
+from tests.perf.side_by_side import alternate, paired_ratio, rates
 
-_READY_S, _SINGLE = 120.0, 30
+_READY_S = 120.0
+_BLOCKS, _ROUNDS, _ROUND_S = 15, 2, 8.0
 
 _LITSERVE = """
 import os
@@ -118,23 +121,31 @@ class Peer:
         code = f"from importlib.util import find_spec; raise SystemExit(find_spec({self.name!r}) is None)"
         return self.python.is_file() and subprocess.run([self.python, "-c", code], check=False).returncode == 0
 
-    def best(self, network: Path, jpeg: bytes, clients: int, seconds: float) -> dict[str, float]:
-        """The best p50 for one client and the best rate for several.
+    def beside(self, ours: Sequence[HttpPredict], network: Path, jpeg: bytes) -> dict[str, float]:
+        """One client and all of them, in turn with ours; of each, what its better configuration gives.
 
         Tried with one worker of all threads and with one single-thread worker on each core.
         """
         cores = os.cpu_count() or 1
-        p50_ms, a_second = float("inf"), 0.0
+        tried = []
         for threads, workers in ((cores, 1), (1, cores)):
             with (
                 tempfile.TemporaryDirectory(prefix="nexusai-peer-") as folder,
                 _running(self, Path(folder), Launch(network, free_port(), threads, workers)) as port,
             ):
-                ask = _Client(self, port, jpeg)
-                ask()
-                p50_ms = min(p50_ms, statistics.median(ask() for _ in range(_SINGLE)) * 1e3)
-                a_second = max(a_second, _rate(self, port, jpeg, clients, seconds))
-        return {"p50_ms": p50_ms, "a_second": a_second}
+                theirs = [_Client(self, port, jpeg) for _ in ours]
+                mine_ms, their_ms = alternate(partial(answered, ours[0]), partial(answered, theirs[0]), _BLOCKS)
+                our_rate, their_rate = rates(ours, theirs, _ROUND_S, _ROUNDS)
+            ratio = paired_ratio(mine_ms, their_ms)
+            tried.append((ratio, statistics.median(their_ms), their_rate / our_rate, their_rate))
+        our_p50_over, p50_ms = max(each[:2] for each in tried)
+        rate_over_ours, a_second = max(each[2:] for each in tried)
+        return {
+            "p50_ms": p50_ms,
+            "our_p50_over": our_p50_over,
+            "a_second": a_second,
+            "rate_over_ours": rate_over_ours,
+        }
 
 
 def _litserve(python: Path, folder: Path, launch: Launch) -> list[str]:
@@ -203,38 +214,15 @@ def _running(peer: Peer, folder: Path, launch: Launch) -> Iterator[int]:
 
 
 class _Client:
-    """Sends the picture; gives the seconds an answer took."""
+    """Sends the picture on one connection."""
 
     def __init__(self, peer: Peer, port: int, jpeg: bytes) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        self._connection = KeptConnection("127.0.0.1", port)
         self._path, (self._type, self._body) = peer.path, peer.question(jpeg)
 
-    def __call__(self) -> float:
-        started = time.perf_counter()
-        self._connection.request("POST", self._path, self._body, {"Content-Type": self._type})
-        response = self._connection.getresponse()
-        content = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"{response.status} {content[:300]!r}")
-        return time.perf_counter() - started
-
-
-def _rate(peer: Peer, port: int, jpeg: bytes, clients: int, seconds: float) -> float:
-    counts, end = [0] * clients, time.perf_counter() + seconds
-
-    def work(index: int) -> None:
-        ask = _Client(peer, port, jpeg)
-        while time.perf_counter() < end:
-            ask()
-            counts[index] += 1
-
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(clients)]
-    started = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(counts) / (time.perf_counter() - started)
+    def ask(self) -> tuple[int, bytes]:
+        """Status and content of one request."""
+        return self._connection.post(self._path, self._body, {"Content-Type": self._type})
 
 
 @contextmanager

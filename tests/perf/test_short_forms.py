@@ -15,13 +15,14 @@ from registry.testing.video import Clip, write_digit_clip
 from registry.training.digits import load_digits
 from registry.vision.samples import find_samples
 from registry.worker.engine import Engine
-from tests.perf.bench_predict import flood_figures, paired_ratio
+from tests.perf.bench_predict import flood_figures
 from tests.perf.bench_video import opened
 from tests.perf.camera_run import asking, engine_of, home, measure
 from tests.perf.camera_sources import Sources, sources
 from tests.perf.camera_swaps import swap
 from tests.perf.clients import HttpPredict, Outcome, closed_loop, open_loop, quantile
 from tests.perf.report import Report
+from tests.perf.side_by_side import paired_ratio
 from tests.perf.square_network import make_square_network
 
 MODEL, SECONDS, CLIENTS, FLOOD_CLIENTS = "digit-detector", 2.0, 8, 40
