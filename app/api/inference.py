@@ -4,12 +4,14 @@ import base64
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect
 
 from app.api.context import Caller, Rooms
+from app.api.streamed_form import checked, described, read_form
 from app.api.waiting import AdmittedRoute, while_connected
 from registry.errors import InvalidInput, UploadTooLarge
 from registry.models.answer import Answer
@@ -94,39 +96,55 @@ class PredictAnswer(BaseModel):
     annotated_image: str | None = None
 
 
-@admitted.post("/predict", responses={200: {"model": PredictAnswer}, 404: {}})
-async def predict(  # noqa: PLR0913 - the fields of the form
-    *,
-    request: Request,
-    rooms: Rooms,
-    caller: Caller,
-    file: Annotated[UploadFile, File(description="a JPEG, PNG, WebP, BMP or TIFF image")],
-    model: Annotated[str, Form(max_length=63, description="the registered name")],
-    version: Annotated[int | None, Form(ge=1, le=2**31)] = None,
-    alias: Annotated[str | None, Form(max_length=31)] = None,
-    confidence: Annotated[float | None, Form(ge=0, le=1)] = None,
-    iou: Annotated[float | None, Form(ge=0, le=1)] = None,
-    max_detections: Annotated[int | None, Form(ge=1, le=3_000)] = None,
+class PredictForm(BaseModel):
+    """The fields beside the image."""
+
+    model: Annotated[str, Field(max_length=63, description="the registered name")]
+    version: Annotated[int | None, Field(ge=1, le=2**31)] = None
+    alias: Annotated[str | None, Field(max_length=31)] = None
+    confidence: Annotated[float | None, Field(ge=0, le=1)] = None
+    iou: Annotated[float | None, Field(ge=0, le=1)] = None
+    max_detections: Annotated[int | None, Field(ge=1, le=3_000)] = None
     points: Annotated[
-        str | None, Form(max_length=8_000, description="for segment-by-prompt, JSON: [[x, y, 1 on or 0 beside], …]")
-    ] = None,
+        str | None, Field(max_length=8_000, description="for segment-by-prompt, JSON: [[x, y, 1 on or 0 beside], …]")
+    ] = None
     boxes: Annotated[
-        str | None, Form(max_length=8_000, description="for segment-by-prompt, JSON: [[x1, y1, x2, y2], …]")
-    ] = None,
-    annotate: Annotated[bool, Form(description="also answer the picture with the answer drawn on it")] = False,
-) -> Response:
+        str | None, Field(max_length=8_000, description="for segment-by-prompt, JSON: [[x1, y1, x2, y2], …]")
+    ] = None
+    annotate: Annotated[bool, Field(description="also answer the picture with the answer drawn on it")] = False
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What a detection has to reach."""
+        return Thresholds(self.confidence, self.iou, self.max_detections)
+
+    @property
+    def prompts(self) -> Prompts | None:
+        """What was pointed at, if the fields say. Raises InvalidInput."""
+        if self.points is None and self.boxes is None:
+            return None
+        return Prompts(_numbers("points", self.points), _numbers("boxes", self.boxes))
+
+
+@admitted.post(
+    "/predict",
+    responses={200: {"model": PredictAnswer}, 404: {}},
+    openapi_extra=described(PredictForm, "a JPEG, PNG, WebP, BMP or TIFF image"),
+)
+async def predict(request: Request, rooms: Rooms, caller: Caller) -> Response:
     """Run a model on one image."""
-    image = await read_image(file, rooms.live.latest().image_max_mb)
-    ready = rooms.serving.at_hand(caller, model, version=version, alias=alias)
+    try:
+        image, form = await _sent(request, rooms.live.latest().image_max_mb)
+    except ClientDisconnect:
+        return Response(status_code=CLIENT_GONE)
+    ready = rooms.serving.at_hand(caller, form.model, version=form.version, alias=form.alias)
     if ready is None:  # it has to be asked for, or loaded
-        ready = await run_in_threadpool(rooms.serving.ready, caller, model, version=version, alias=alias)
-    thresholds = Thresholds(confidence, iou, max_detections)
-    answering = rooms.serving.submit(ready, image, thresholds, _prompts(points, boxes))
-    answer = await while_connected(request, answering)
+        ready = await run_in_threadpool(rooms.serving.ready, caller, form.model, version=form.version, alias=form.alias)
+    answer = await while_connected(request, rooms.serving.submit(ready, image, form.thresholds, form.prompts))
     if answer is None:
         return Response(status_code=CLIENT_GONE)
     body = answer.to_dict()
-    if annotate:
+    if form.annotate:
         body["annotated_image"] = await run_in_threadpool(_drawn, answer, rooms.live.latest().jpeg_quality)
     return Response(orjson.dumps(body), media_type="application/json")
 
@@ -138,14 +156,29 @@ async def read_image(file: UploadFile, most_mb: int) -> bytes:
     """The bytes of an uploaded image. Raises UploadTooLarge."""
     image = await file.read()
     if len(image) > most_mb * 2**20:
-        raise UploadTooLarge(f"the image has {len(image) / 2**20:.1f} MiB, the limit is {most_mb} MiB")
+        raise _too_large(len(image), most_mb)
     return image
 
 
-def _prompts(points: str | None, boxes: str | None) -> Prompts | None:
-    if points is None and boxes is None:
-        return None
-    return Prompts(_numbers("points", points), _numbers("boxes", boxes))
+async def _sent(request: Request, most_mb: int) -> tuple[bytes, PredictForm]:
+    """The image and the fields of a request. Raises InvalidInput, RequestValidationError, UploadTooLarge."""
+    pieces: list[bytes] = []
+    size = 0
+
+    async def take(piece: bytes) -> None:
+        nonlocal size
+        size += len(piece)
+        if size <= most_mb * 2**20:  # what is too large is read to its end, or its sender would hear nothing
+            pieces.append(piece)
+
+    form = checked(PredictForm, await read_form(request, take))
+    if size > most_mb * 2**20:
+        raise _too_large(size, most_mb)
+    return b"".join(pieces), form
+
+
+def _too_large(size: int, most_mb: int) -> UploadTooLarge:
+    return UploadTooLarge(f"the image has {size / 2**20:.1f} MiB, the limit is {most_mb} MiB")
 
 
 def _numbers(field: str, text: str | None) -> list[list[float]]:

@@ -5,13 +5,12 @@ from typing import Annotated, Any, Literal
 from anyio import CancelScope
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
 from app.api.context import Caller, Rooms
-from app.api.streamed_form import read_form
+from app.api.streamed_form import checked, described, read_form
 from registry.errors import InvalidInput
 from registry.models.intake import Wanted
 from registry.models.upload_records import Upload
@@ -96,33 +95,15 @@ class UploadForm(BaseModel):
     @classmethod
     def wanted(cls, fields: dict[str, str]) -> Wanted:
         """What the fields say. Raises RequestValidationError, InvalidCard."""
-        try:
-            form = cls.model_validate(fields)
-        except ValidationError as error:
-            found = error.errors(include_url=False, include_input=False, include_context=False)
-            raise RequestValidationError([each | {"loc": ("body", *each["loc"])} for each in found]) from error
+        form = checked(cls, fields)
         card = ModelCard.parse(form.card) if form.card else None
         return Wanted(form.name, card, form.task, form.description, form.access_level)
 
 
-_FILE = {
-    "type": "string",
-    "contentMediaType": "application/octet-stream",
-    "description": "ONNX, PyTorch, TorchScript, Keras, SavedModel (zip), frozen .pb, or a pair of ONNX files (zip)",
-}
-_FORM = UploadForm.model_json_schema()
-_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": _FORM
-            | {"properties": {"file": _FILE} | _FORM["properties"], "required": ["file", *_FORM["required"]]}
-        }
-    },
-}
+_FILE = "ONNX, PyTorch, TorchScript, Keras, SavedModel (zip), frozen .pb, or a pair of ONNX files (zip)"
 
 
-@router.post("/upload", status_code=202, response_model=UploadAnswer, openapi_extra={"requestBody": _BODY})
+@router.post("/upload", status_code=202, response_model=UploadAnswer, openapi_extra=described(UploadForm, _FILE))
 async def upload_model(request: Request, rooms: Rooms, caller: Caller) -> JSONResponse:
     """Send a model. It is looked at, converted, tried and registered after this answer; follow it at `Location`."""
     arriving = await run_in_threadpool(rooms.uploads.open, caller)

@@ -1,10 +1,15 @@
-"""A multipart form with one file, read as it arrives: the file goes on piece by piece and is nowhere kept."""
+"""A multipart form with one file, read as it arrives: the file goes on piece by piece and is nowhere kept.
+
+FastAPI's own way writes the file down first, and looks at every field's type again for each request.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -17,6 +22,7 @@ _MOST_FIELDS, _FIELD_BYTES = 16, 4 << 20
 _FILE = "file"
 
 Take = Callable[[bytes], Awaitable[None]]
+Fields = TypeVar("Fields", bound=BaseModel)
 
 
 @dataclass(slots=True)
@@ -80,7 +86,7 @@ async def read_form(request: Request, take: Take) -> dict[str, str]:
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
-        raise InvalidInput("a model is sent as multipart/form-data with a file", details={"field": _FILE})
+        raise InvalidInput("the body has to be multipart/form-data with a file", details={"field": _FILE})
     form = _Form()
     try:
         parser = MultipartParser(options[b"boundary"], form.callbacks())
@@ -96,3 +102,21 @@ async def read_form(request: Request, take: Take) -> dict[str, str]:
     if not form.has_file:
         raise InvalidInput("the form holds no file", details={"field": _FILE})
     return {name: bytes(value).decode("utf-8", "replace") for name, value in form.fields.items()}
+
+
+def checked(form: type[Fields], fields: dict[str, str]) -> Fields:
+    """The fields as a form has them; one that is empty was not filled in. Raises RequestValidationError."""
+    try:
+        return form.model_validate({name: value for name, value in fields.items() if value})
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise RequestValidationError([each | {"loc": ("body", *each["loc"])} for each in found]) from error
+
+
+def described(form: type[BaseModel], file: str) -> dict[str, Any]:
+    """The request body for a route's `openapi_extra`: a form's fields beside a file, which `file` describes."""
+    schema = form.model_json_schema()
+    sent = {"type": "string", "contentMediaType": "application/octet-stream", "description": file}
+    properties, required = {_FILE: sent} | schema["properties"], [_FILE, *schema["required"]]
+    whole = schema | {"properties": properties, "required": required}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": whole}}}}
