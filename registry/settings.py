@@ -5,58 +5,17 @@ This is the only module that reads the environment. Everything else takes a `Set
 
 import os
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from registry.errors import HomeNotWritable, InvalidSetting
+from registry.mlflow_file import MlflowFile, invalid, parse_mlflow_file, read_yaml
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "NEXUSAI_"
-
-AccessLevel = Literal["public", "authenticated", "premium", "private"]
-
-
-class CatalogueEntry(BaseModel):
-    """One model of the catalogue in `mlflow.yaml`.
-
-    Without a `card` one is read from the file. An empty `sha256` means that no public source states it.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
-    source: str = Field(description="a folder below the project, `package:rapidocr`, or an http(s) URL")
-    page: str = Field("", pattern=r"^(https://.+)?$", description="where people read about it")
-    task: str = Field("", description="what it answers, told before anything is fetched")
-    access_level: AccessLevel = "authenticated"
-    description: str = ""
-    licence: str = ""
-    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$", description="of the file behind the URL")
-    size_bytes: int = Field(0, ge=0, description="of the file behind the URL; 0 is not known")
-    labels: str = Field("", description="a file below the project with one class name a line, for the card")
-    card: dict[str, Any] = Field(default_factory=dict)
-    starter: bool = Field(False, description="registered by `nexusai up --demo`")
-
-    @property
-    def remote(self) -> bool:
-        """Whether it has to be fetched."""
-        return self.source.startswith(("https://", "http://"))
-
-
-class MlflowFile(BaseModel):
-    """The contents of `mlflow.yaml`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tracking_uri: str = ""
-    registry_uri: str = ""
-    experiments: dict[str, str] = Field(default_factory=lambda: {"models": "nexusai-models"})
-    catalogue: tuple[CatalogueEntry, ...] = ()
 
 
 class Settings(BaseSettings):
@@ -249,7 +208,7 @@ class Settings(BaseSettings):
     def read_mlflow_file(self) -> MlflowFile:
         """Parse `mlflow.yaml`; a missing file means no catalogue. Raises InvalidSetting."""
         changed = self.mlflow_file.stat().st_mtime_ns if self.mlflow_file.is_file() else 0
-        return _parse_mlflow_file(self.mlflow_file, changed)
+        return parse_mlflow_file(self.mlflow_file, changed)
 
     def models_experiment(self) -> str:
         """Name of the MLflow experiment whose runs hold the published models. Raises InvalidSetting."""
@@ -257,7 +216,7 @@ class Settings(BaseSettings):
 
     def sources(self) -> dict[str, str]:
         """For each setting, where its value came from: `default`, `file` or `environment`."""
-        from_file = _read_yaml(self.home / "settings.yaml")
+        from_file = read_yaml(self.home / "settings.yaml")
         found = {}
         for name in type(self).model_fields:
             if f"{PREFIX}{name}".upper() in {key.upper() for key in os.environ}:
@@ -274,14 +233,14 @@ def load_settings(**overrides: Any) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         settings = Settings(**given)
-        from_file = _read_yaml(settings.home / "settings.yaml")
+        from_file = read_yaml(settings.home / "settings.yaml")
         unknown = set(from_file) - set(Settings.model_fields)
         if unknown:
             raise InvalidSetting(f"{settings.home / 'settings.yaml'}: unknown setting {sorted(unknown)[0]!r}")
         below = {name: value for name, value in from_file.items() if name not in settings.model_fields_set}
         return Settings(**(below | given)) if below else settings
     except ValidationError as error:
-        raise _invalid(error, "the settings") from error
+        raise invalid(error, "the settings") from error
     except UnicodeDecodeError as error:
         raise InvalidSetting(".env is not UTF-8 text") from error
 
@@ -302,31 +261,7 @@ def adopt_environment(values: Mapping[str, str]) -> None:
     os.environ.update(values)
 
 
-@lru_cache(maxsize=4)
-def _parse_mlflow_file(path: Path, _changed_ns: int) -> MlflowFile:
-    try:
-        return MlflowFile.model_validate(_read_yaml(path))
-    except ValidationError as error:
-        raise _invalid(error, str(path)) from error
-
-
 def _as_text(value: Any) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return ",".join(value) if isinstance(value, tuple) else str(value)
-
-
-def _read_yaml(path: Path) -> Mapping[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidSetting(f"{path} is not readable YAML: {error}") from error
-    if content is not None and not isinstance(content, dict):
-        raise InvalidSetting(f"{path}: expected a mapping of settings, got {type(content).__name__}")
-    return content or {}
-
-
-def _invalid(error: ValidationError, where: str) -> InvalidSetting:
-    first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    return InvalidSetting(f"{where}: {name}: {first['msg']}, got {first['input']!r:.200}", details={"setting": name})

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.api.context import Caller, Paging, Rooms, listing
+from registry.mlflow_file import AccessLevel
 from registry.models.quarantine import chunks_of
-from registry.settings import AccessLevel
 from registry.training.datasets.catalogue import version_dict
 from registry.training.datasets.changes import LONGEST_TEXT, NewVersion
 from registry.training.datasets.difference import Difference

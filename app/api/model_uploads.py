@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect
 from app.api.context import Caller, Rooms
 from app.api.streamed_form import checked, described, read_form
 from registry.errors import InvalidInput
+from registry.mlflow_file import AccessLevel
 from registry.models.intake import Wanted
 from registry.models.upload_records import Upload
 from registry.runtime.card import ModelCard
-from registry.settings import AccessLevel
 
 router = APIRouter(prefix="/models", tags=["models"])
 

@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.asked import Asked
 from app.api.context import Caller, Paging, Rooms, listing
+from registry.mlflow_file import AccessLevel
 from registry.models.intake_report import intake_report
 from registry.models.registering import LONGEST_DESCRIPTION, register
 from registry.models.types import version_dict
 from registry.runtime.card import Task
-from registry.settings import AccessLevel
 
 router = APIRouter(prefix="/models", tags=["models"])
 

@@ -14,9 +14,9 @@ from app.ui.states import error_box
 from app.ui.text import many, plain
 from registry.access import Actor
 from registry.errors import InvalidInput, RegistryError
+from registry.mlflow_file import AccessLevel
 from registry.models.quarantine import chunks_of
 from registry.records import DatasetVersion
-from registry.settings import AccessLevel
 from registry.training.datasets.changes import LONGEST_TEXT, NewVersion
 from registry.training.datasets.intake import Wanted
 from registry.training.datasets.plan import SplitPlan

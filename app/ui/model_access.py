@@ -11,9 +11,9 @@ from app.ui.model_row import ACCESS
 from app.ui.session import platform
 from app.ui.text import plain
 from registry.access import Actor
+from registry.mlflow_file import AccessLevel
 from registry.models.changes import Grant
 from registry.models.types import ModelSummary
-from registry.settings import AccessLevel
 
 _LEVELS: tuple[AccessLevel, ...] = get_args(AccessLevel)
 _MEANINGS = {

@@ -11,8 +11,8 @@ from app.ui.states import error_box
 from app.ui.upload_steps import ADDING
 from registry.access import Actor
 from registry.errors import RegistryError
+from registry.mlflow_file import AccessLevel
 from registry.models.registering import register
-from registry.settings import AccessLevel
 
 _LEVELS: tuple[AccessLevel, ...] = get_args(AccessLevel)
 

@@ -10,7 +10,7 @@ from app.ui.model_row import ACCESS
 from app.ui.session import platform
 from app.ui.upload_form import upload_form
 from registry.access import Actor
-from registry.settings import AccessLevel
+from registry.mlflow_file import AccessLevel
 
 _LEVELS: tuple[AccessLevel, ...] = get_args(AccessLevel)
 _ID = "upload.id"

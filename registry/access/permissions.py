@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from registry.access.actor import Actor
 from registry.errors import Forbidden, NotFound, NotSignedIn
+from registry.mlflow_file import AccessLevel
 from registry.records import Role
-from registry.settings import AccessLevel
 
 
 class Action(StrEnum):

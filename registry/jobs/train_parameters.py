@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from registry.errors import InvalidInput
-from registry.settings import AccessLevel
+from registry.mlflow_file import AccessLevel
 
 SIZE_STEP_PX = 32
 Augment = Literal["none", "light", "strong"]

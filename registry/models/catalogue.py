@@ -10,6 +10,7 @@ from typing import Any
 from registry.access import Action, Actor, require
 from registry.conversion.onnx_pair import pack
 from registry.errors import DownloadFailed, InvalidInput, InvalidSetting, NotFound
+from registry.mlflow_file import CatalogueEntry
 from registry.models import tags
 from registry.models.download import DownloadBounds, Wish, check, download
 from registry.models.intake import Origin, Wanted, admit
@@ -22,7 +23,7 @@ from registry.models.upload_records import Upload
 from registry.models.uploads import Uploads
 from registry.runtime.card import ModelCard
 from registry.runtime.loading import MODEL_FILE
-from registry.settings import PROJECT_ROOT, CatalogueEntry
+from registry.settings import PROJECT_ROOT
 
 PRESENT, ABSENT = "present", "absent"
 _NOTE_EVERY = 1 << 20  # bytes between two words about how far a download is

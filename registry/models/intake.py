@@ -12,6 +12,7 @@ from registry.conversion.file_kind import FileKind
 from registry.conversion.inspection import Finding, inspect
 from registry.conversion.onnx_pair import unpack
 from registry.errors import InvalidCard
+from registry.mlflow_file import AccessLevel
 from registry.models.files import CHECKPOINT
 from registry.models.journey import CONVERT, RECEIVE, REGISTER, SCAN, VERIFY, Journey
 from registry.models.names import check_alias, check_new_name
@@ -25,7 +26,6 @@ from registry.runtime.graph_check import check_graph
 from registry.runtime.infer_card import infer_card
 from registry.runtime.infer_pair_card import infer_pair_card
 from registry.runtime.loading import MODEL_FILE
-from registry.settings import AccessLevel
 
 REPORT = "intake.json"
 

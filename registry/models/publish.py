@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from registry.access import Actor
 from registry.errors import RegistryError
+from registry.mlflow_file import AccessLevel
 from registry.models import alias_history, tags
 from registry.models.files import CARD, FOLDER, bundle_sha256, sha256_of
 from registry.runtime.card import ModelCard
-from registry.settings import AccessLevel, Settings
+from registry.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+from registry.mlflow_file import AccessLevel
 from registry.models import tags
 from registry.models.types import ModelSummary, ModelVersion
 from registry.runtime.card import ModelCard
 from registry.runtime.machine import host_key
-from registry.settings import AccessLevel
 
 
 def read_model(found: Any) -> ModelSummary:

@@ -4,12 +4,12 @@ from typing import get_args
 
 from registry.access import Action, Actor, require
 from registry.errors import Conflict, InvalidInput, NameTaken
+from registry.mlflow_file import AccessLevel
 from registry.models.names import check_name
 from registry.models.publish import model_tags
 from registry.models.registry import ModelRegistry
 from registry.models.types import ModelSummary
 from registry.runtime.card import Task
-from registry.settings import AccessLevel
 
 LONGEST_DESCRIPTION = 4_000
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from registry.access import Actor
 from registry.errors import InvalidSetting, MissingExtra, ModelNotFound
+from registry.mlflow_file import CatalogueEntry
 from registry.models.files import CHECKPOINT, bundle_sha256, sha256_of
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
@@ -11,7 +12,7 @@ from registry.models.types import CHAMPION, ModelVersion
 from registry.runtime.card import ModelCard
 from registry.runtime.loading import MODEL_FILE
 from registry.runtime.ocr import bundled_ocr_models
-from registry.settings import PROJECT_ROOT, CatalogueEntry
+from registry.settings import PROJECT_ROOT
 
 
 def publish_starters(models: ModelRegistry, actor: Actor) -> list[ModelVersion]:

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from registry.access import Target
+from registry.mlflow_file import AccessLevel
 from registry.runtime.card import ModelCard
-from registry.settings import AccessLevel
 
 CHAMPION = "champion"
 

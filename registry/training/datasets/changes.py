@@ -13,11 +13,12 @@ from registry.access import Action, Actor, require
 from registry.access.live import Live
 from registry.access.trail import trace, trace_alone
 from registry.errors import Conflict, InvalidDataset, InvalidInput, RegistryError, StorageUnavailable
+from registry.mlflow_file import AccessLevel
 from registry.models.names import check_name
 from registry.models.quarantine import Quarantine, check_room
 from registry.records import Database, DatasetRecord, DatasetVersion, utc_now
 from registry.records import datasets as records
-from registry.settings import AccessLevel, Settings
+from registry.settings import Settings
 from registry.training.datasets import annotations, problems
 from registry.training.datasets.catalogue import DATASET_NAME, Datasets, target_of
 from registry.training.datasets.growing import LabelledPicture, grown

@@ -11,13 +11,13 @@ from registry.errors import Conflict, IntegrityError, InvalidInput, InvalidModel
 from registry.jobs.jobs import Jobs
 from registry.jobs.kinds import TRAIN
 from registry.jobs.train_parameters import SIZE_STEP_PX, CandidateAlias, Recipe, TrainParameters
+from registry.mlflow_file import AccessLevel
 from registry.models.files import CHECKPOINT
 from registry.models.intake import room_of
 from registry.models.names import check_new_name
 from registry.models.registry import ModelRegistry
 from registry.models.types import ModelSummary, ModelVersion
 from registry.records import Job
-from registry.settings import AccessLevel
 from registry.training.datasets.catalogue import Datasets
 from registry.training.finetune import fitting
 
