@@ -6,6 +6,7 @@ import urllib.request
 
 from app.supervisor import Spec
 from flows.prefect_server import prefect_runner, prefect_server
+from flows.work_pool import job_worker as pool_worker
 from registry.models.process import mlflow_server
 from registry.models.server import STATIC_PREFIX
 from registry.settings import PROJECT_ROOT, Settings, child_environment
@@ -38,6 +39,12 @@ def runner(settings: Settings) -> Spec:
     """What hands jobs over and runs them; it waits for Prefect by itself."""
     command = prefect_runner(settings, sys.executable)
     return Spec("runner", command.line, command.environment, lambda: True, 2 * _BEHIND_PAGES)
+
+
+def job_worker(settings: Settings, limit: int | None) -> Spec:
+    """What runs jobs of a work pool. Raises InvalidSetting, PrefectUnavailable."""
+    command = pool_worker(settings, limit)
+    return Spec("job-worker", command.line, command.environment, lambda: True)
 
 
 def worker(settings: Settings) -> Spec:

@@ -44,6 +44,8 @@ class PrefectApi:
 
     def start(self, job: Job) -> str:
         """See `registry.jobs.care.Runs`: the ticket is the idempotency key."""
+        if self._settings.work_pool:
+            self._check_pool(self._settings.work_pool)
         deployment = self.deployment(job.kind)
         wanted = {
             "name": f"{job.kind}-{job.id[:8]}-{job.ticket}",
@@ -53,6 +55,19 @@ class PrefectApi:
         }
         made = self._call("POST", f"/deployments/{deployment}/create_flow_run", wanted)
         return str(_good(made)["id"])
+
+    def _check_pool(self, name: str) -> None:
+        """Raise PrefectUnavailable unless somebody takes runs of a work pool."""
+        found = self._call("GET", f"/work_pools/{name}")
+        if found.status_code == httpx.codes.NOT_FOUND:
+            raise PrefectUnavailable(f"the work pool {name} is not there yet", hint="The runner is starting.")
+        status = _good(found)["status"]
+        if status == "PAUSED":
+            raise PrefectUnavailable(f"the work pool {name} is paused", hint="Let it go on, in Prefect's own pages.")
+        if status == "NOT_READY":
+            raise PrefectUnavailable(
+                f"nobody takes jobs of the work pool {name}", hint="Start `nexusai job-worker` on a host."
+            )
 
     def deployment(self, name: str) -> str:
         """The id of the deployment of a flow of ours. Raises PrefectUnavailable while it is not served."""

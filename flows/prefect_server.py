@@ -9,7 +9,7 @@ from registry.models.server import PortNote
 from registry.settings import PROJECT_ROOT, Settings, child_environment
 
 UI_BASE = "/prefect"
-_QUIET = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_CLI_PROMPT": "false"}
+QUIET = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_CLI_PROMPT": "false"}
 
 
 def prefect_server(settings: Settings, port: int, python: str) -> Command:
@@ -34,7 +34,7 @@ def prefect_server(settings: Settings, port: int, python: str) -> Command:
         PREFECT_SERVER_UI_API_URL=f"{UI_BASE}/api",
         PREFECT_SERVER_UI_STATIC_DIRECTORY=str(home / "ui"),
         PREFECT_SERVER_LOGGING_LEVEL="WARNING",
-        **_QUIET,
+        **QUIET,
     )
     app = ["--factory", "flows.prefect_app:create_app", "--log-level", "warning"]
     return Command([python, "-m", "uvicorn", *app, *address], environment)
@@ -42,7 +42,7 @@ def prefect_server(settings: Settings, port: int, python: str) -> Command:
 
 def prefect_runner(settings: Settings, python: str) -> Command:
     """The process that serves the flows; Python finds them in this project, whatever folder it is started from."""
-    environment = child_environment(settings, PYTHONPATH=str(PROJECT_ROOT), **_QUIET)
+    environment = child_environment(settings, PYTHONPATH=str(PROJECT_ROOT), **QUIET)
     return Command([python, "-m", "flows.serve"], environment)
 
 

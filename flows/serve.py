@@ -1,10 +1,14 @@
-"""The runner: serves every flow's deployment, and cares for the jobs. `python -m flows.serve`"""
+"""The runner: serves every flow's deployment, or has a work pool serve them, and cares for the jobs.
+
+`python -m flows.serve`
+"""
 
 import os
 import signal
 import socket
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -13,12 +17,16 @@ from flows.logs import configure_logs
 from flows.prefect_api import PrefectApi
 from flows.prefect_schedules import PrefectSchedules
 from flows.prefect_server import api_url, client_environment
+from flows.work_pool import register
 from registry.access.live import Live
 from registry.errors import RegistryError
 from registry.jobs.care import Care
 from registry.libraries import import_path_of_children, prepare_libraries
 from registry.records import open_database
 from registry.settings import Settings, adopt_environment, load_settings
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
 
 _PASS_S, _SCHEDULES_S = 0.5, 1.0
 _PROCESSES_MOST = 1_000  # how many run at once is decided where jobs are handed over
@@ -38,11 +46,19 @@ def main() -> None:
     served = api_url(settings)
     adopt_environment(client_environment(settings) | import_path_of_children())
     threading.Thread(target=_leave_when_moved, args=(settings, served), name="moved", daemon=True).start()
-    _serve()
+    if settings.work_pool:
+        register(settings.work_pool, _deployments())
+    else:
+        _serve()
 
 
 def _serve() -> None:
     from prefect import serve
+
+    serve(*_deployments(), pause_on_shutdown=False, print_starting_message=False, limit=_PROCESSES_MOST)
+
+
+def _deployments() -> "list[RunnerDeployment]":
     from prefect.deployments.runner import RunnerDeployment
     from prefect.types.entrypoint import EntrypointType
 
@@ -57,8 +73,7 @@ def _serve() -> None:
 
     module = EntrypointType.MODULE_PATH
     flows = (batch, video, optimise, tune, retrain, clean, backup, schedules)
-    served = [RunnerDeployment.from_flow(flow, flow.name, entrypoint_type=module) for flow in flows]
-    serve(*served, pause_on_shutdown=False, print_starting_message=False, limit=_PROCESSES_MOST)
+    return [RunnerDeployment.from_flow(flow, flow.name, entrypoint_type=module) for flow in flows]
 
 
 def _care(settings: Settings, prefect: PrefectApi) -> None:

@@ -55,6 +55,12 @@ class Settings(BaseSettings):
         description="who looks at the images of a batch: `threads` of the flow's process, `ray` on this machine, or "
         "the Ray cluster of an address such as ray://head:10001",
     )
+    work_pool: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,62})?$",
+        description="Prefect work pool whose workers run the jobs, on any host (`nexusai job-worker`); empty: the "
+        "runner does",
+    )
     batch_folders: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="folders on the server and s3://bucket/prefix, comma-separated, whose images batch jobs may read; "

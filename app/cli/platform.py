@@ -79,6 +79,15 @@ def runner() -> None:
     _become(processes.runner(settings))
 
 
+def job_worker(
+    limit: Annotated[int | None, typer.Option(min=1, help="how many jobs at once on this host; all by default")] = None,
+) -> None:
+    """Start what runs jobs of the work pool on this host; several hosts share one pool."""
+    settings = load_settings()
+    settings.prepare_home()
+    _become(processes.job_worker(settings, limit))
+
+
 def worker() -> None:
     """Start a camera worker alone; several share the cameras of one database."""
     settings = load_settings()
