@@ -70,6 +70,9 @@ class Settings(BaseSettings):
         (), description="folders on the server, comma-separated, whose films may play as cameras, beside home/films"
     )
     camera_devices: bool = Field(False, description="video devices of this machine (/dev/video0) may be cameras")
+    camera_decoder: Literal["software", "vaapi", "cuda", "videotoolbox"] = Field(
+        "software", description="who decodes the cameras of this host; `nexusai doctor` tells what works here"
+    )
     camera_key: SecretStr = Field(
         SecretStr(""),
         description="what cameras' passwords are encrypted with, 32 characters or more, the same on every host that "

@@ -24,7 +24,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Everything `nexusai doctor` reports."""
-    return [_host(), _home(settings), _isolation(), *_backends(), *_extras(), _ffmpeg(), *_tools()]
+    return [_host(), _home(settings), _isolation(), *_backends(), *_extras(), _ffmpeg(), *_decoders(), *_tools()]
 
 
 def _host() -> Finding:
@@ -85,6 +85,19 @@ def _ffmpeg() -> Finding:
     import imageio_ffmpeg
 
     return Finding("ffmpeg", "ok", imageio_ffmpeg.get_ffmpeg_version())
+
+
+def _decoders() -> list[Finding]:
+    from registry.streams.acceleration import Acceleration, why_not
+
+    found = []
+    for way in Acceleration:
+        if way is not Acceleration.SOFTWARE:
+            problem = why_not(way)
+            hint = f"It takes {way.hardware}." if problem else f"Set NEXUSAI_CAMERA_DECODER={way}."
+            detail = problem or "decodes H.264 of cameras"
+            found.append(Finding(f"decoder {way}", "missing" if problem else "ok", detail, hint))
+    return found
 
 
 def _tools() -> list[Finding]:

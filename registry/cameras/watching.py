@@ -3,7 +3,15 @@
 from registry.cameras.configuration import analysis_of
 from registry.cameras.sealing import Seals, with_target
 from registry.records import CameraRecord
-from registry.streams import Camera, CameraSource, DecodeOptions, SourcePolicy, WatchOptions, parse_source
+from registry.streams import (
+    Acceleration,
+    Camera,
+    CameraSource,
+    DecodeOptions,
+    SourcePolicy,
+    WatchOptions,
+    parse_source,
+)
 
 
 def source_of(record: CameraRecord, seals: Seals, policy: SourcePolicy) -> CameraSource:
@@ -15,8 +23,10 @@ def source_of(record: CameraRecord, seals: Seals, policy: SourcePolicy) -> Camer
     return parse_source(with_target(record.url, kept), policy, kept.credentials, verify_tls=record.verify_tls)
 
 
-def to_camera(record: CameraRecord, seals: Seals, policy: SourcePolicy) -> Camera:
+def to_camera(
+    record: CameraRecord, seals: Seals, policy: SourcePolicy, acceleration: Acceleration = Acceleration.SOFTWARE
+) -> Camera:
     """A stored camera as `Pipeline.add` takes it. Raises as `source_of`, and InvalidInput for settings of old."""
     analysis = analysis_of(record.analysis)
-    decode = DecodeOptions(fps=record.analysed_fps, height=analysis.height)
+    decode = DecodeOptions(record.analysed_fps, analysis.height, analysis.fast_decoding, acceleration)
     return Camera(record.id, source_of(record, seals, policy), WatchOptions(decode=decode), analysis.options())

@@ -11,6 +11,7 @@
 This room knows neither models nor tables: it takes `detect`, gives notices, and leaves storing to who listens.
 """
 
+from registry.streams.acceleration import Acceleration
 from registry.streams.accounting import Account, Drop, Outcome
 from registry.streams.addresses import AllowedNetworks
 from registry.streams.decoder import DecodeOptions
@@ -33,6 +34,7 @@ from registry.streams.watch import CameraStatus, WatchOptions
 from registry.streams.zones import Line, Zone
 
 __all__ = [
+    "Acceleration",
     "Account",
     "AllowedNetworks",
     "AnalysisOptions",

@@ -13,6 +13,7 @@ from typing import IO
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from registry.errors import InvalidInput
+from registry.streams.acceleration import Acceleration
 from registry.streams.feed import Feed
 from registry.streams.loss import Reason, SourceLost
 
@@ -35,6 +36,7 @@ class DecodeOptions:
     fps: float = 5.0
     height: int = 360
     skip_loop_filter: bool = False  # saves a quarter of the time; pictures are a little rougher
+    acceleration: Acceleration = Acceleration.SOFTWARE
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.fps <= 60:
@@ -76,7 +78,8 @@ class Decoder:
         finally:
             if far_end is not None:
                 os.close(far_end)
-        bound_child(self._child.pid)
+        # a device's driver reserves far more addresses than it uses
+        bound_child(self._child.pid, addresses=options.acceleration is Acceleration.SOFTWARE)
         for pipe in (self._child.stdout, self._child.stderr, self.packets):
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
@@ -180,7 +183,7 @@ def _arguments(feed: Feed, options: DecodeOptions) -> list[str]:
     fast = ["-skip_loop_filter", "all"] if options.skip_loop_filter else []
     return [
         *("-hide_banner", "-nostats", "-nostdin", "-loglevel", "verbose"),
-        *("-threads", "1", "-max_pixels", str(MAX_PIXELS), *fast),
+        *("-threads", "1", "-max_pixels", str(MAX_PIXELS), *fast, *options.acceleration.arguments),
         *feed.input_arguments(),
         *("-map", "0:v:0", "-an", "-sn", "-dn", "-filter_threads", "1"),
         *("-vf", f"{pick},{scale}:flags=fast_bilinear,setsar=1", "-fps_mode", "passthrough"),
@@ -207,10 +210,11 @@ def _pipe() -> tuple[IO[bytes], int]:
     return os.fdopen(ours, "rb", buffering=0), far_end
 
 
-def bound_child(pid: int) -> None:
+def bound_child(pid: int, *, addresses: bool = True) -> None:
     """What a hostile stream may take of this machine."""
     with suppress(ProcessLookupError, PermissionError):
-        resource.prlimit(pid, resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
+        if addresses:
+            resource.prlimit(pid, resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))

@@ -19,6 +19,7 @@ from registry.records import CameraEvent, CameraRecord, Database, EventKind, utc
 from registry.settings import Settings
 from registry.storage import open_storage
 from registry.streams import Camera, Detector, Pipeline, SourcePolicy
+from registry.streams.acceleration import usable
 from registry.worker.board import Board
 from registry.worker.crew import Crew, shadow_of
 from registry.worker.detectors import Detectors, Wish
@@ -62,8 +63,10 @@ class CameraRooms:
             with suppress(NotFound):  # it does not run yet, and begins with what it has to have
                 pipeline.swap(camera_id, detector)
 
+        acceleration = usable(settings.camera_decoder)
+
         def make(record: CameraRecord, policy: SourcePolicy) -> Camera:
-            return recordings.attach(to_camera(record, seals, policy), record)
+            return recordings.attach(to_camera(record, seals, policy, acceleration), record)
 
         def begun(record: CameraRecord) -> None:
             board.forget(record.id)

@@ -225,10 +225,14 @@ def test_a_camera_is_added_and_its_password_never_shown_again(pages: Pages, peop
     shown = pages.draw(cameras, people[Role.ENGINEER], camera=camera.id)
     shown.segmented_control(key="camera.view").set_value(":material/tune: Settings").run()
     assert "hunter-22" not in said(shown) + " ".join(str(each.value) for each in shown.text_input)
+    assert not camera.record.analysis.get("fast_decoding")
     shown.text_input(key=f"camera_form.{camera.id}.r1.name").set_value("North gate")
+    shown.toggle(key=f"camera_form.{camera.id}.r1.fast").set_value(True)
     shown.button(key=f"camera_form.{camera.id}.r1.save").click().run()
     changed = pages.platform.cameras.get(local_actor(), camera.id).record
     assert (changed.name, changed.sealed) == ("North gate", camera.record.sealed)
+    assert changed.analysis["fast_decoding"] is True
+    assert changed.analysis["rules"] == camera.record.analysis["rules"]
 
 
 def test_a_camera_is_deleted_after_a_question(pages: Pages, people: dict[Role, User]) -> None:
