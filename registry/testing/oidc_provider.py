@@ -115,7 +115,7 @@ class OidcProvider:
 def come_back(address: str, person: str = "") -> str:
     """Play the browser: sign in as a person at an authorization address, or cancel; gives where it is sent next."""
     query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-    answer = httpx.get(address, params=query | {"person": person})
+    answer = httpx.get(address, params=query | {"person": person}, timeout=60)
     return str(answer.headers["location"])
 
 

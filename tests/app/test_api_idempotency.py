@@ -142,7 +142,9 @@ def test_a_body_that_memory_should_not_hold_goes_through_a_file(people: "People"
     counted.install(api)
     with serve(api) as host:
         for _ in range(2):
-            answer = httpx.post(f"http://{host}/things", headers={"idempotency-key": "k"}, content=b"x" * size)
+            answer = httpx.post(
+                f"http://{host}/things", headers={"idempotency-key": "k"}, content=b"x" * size, timeout=60
+            )
             assert (answer.json()["run"], answer.json()["bytes"]) == (1, size)
 
 

@@ -24,7 +24,7 @@ def test_a_bug_answers_the_one_shape_and_keeps_the_connection(
     def good() -> str:
         return "good"
 
-    with serve(api) as host, httpx.Client(base_url=f"http://{host}") as client:
+    with serve(api) as host, httpx.Client(base_url=f"http://{host}", timeout=60) as client:
         for _ in range(3):
             response = client.get("/bug")
             assert response.status_code == 500

@@ -108,14 +108,14 @@ def engineer(people: "People") -> dict[str, str]:
 def test_the_proof_goes_to_the_api_and_not_to_the_browser(
     people: "People", front: str, engineer: dict[str, str]
 ) -> None:
-    api = httpx.get(f"{front}/prefect/api/flows/1", headers=engineer).json()
+    api = httpx.get(f"{front}/prefect/api/flows/1", headers=engineer, timeout=60).json()
     assert api == {"path": "/api/flows/1", "proof": basic_authorization(people.settings)["authorization"]}
-    page = httpx.get(f"{front}/prefect/v2/runs", headers=engineer).json()
+    page = httpx.get(f"{front}/prefect/v2/runs", headers=engineer, timeout=60).json()
     assert page == {"path": "/prefect/v2/runs", "proof": ""}
 
 
 def test_the_pages_do_not_ask_for_a_password_the_gate_knows(front: str, engineer: dict[str, str]) -> None:
-    told = httpx.get(f"{front}/prefect/ui-settings", headers=engineer).json()
+    told = httpx.get(f"{front}/prefect/ui-settings", headers=engineer, timeout=60).json()
     assert told == {"api_url": "/prefect/api", "auth": None}
 
 
@@ -131,21 +131,21 @@ def test_websockets_bring_the_proof_whatever_the_browser_says(
 
 
 def test_its_pages_reach_no_other_host(front: str, engineer: dict[str, str]) -> None:
-    policy = httpx.get(f"{front}/prefect/v2/", headers=engineer).headers["content-security-policy"]
+    policy = httpx.get(f"{front}/prefect/v2/", headers=engineer, timeout=60).headers["content-security-policy"]
     assert "connect-src 'self'" in policy
 
 
 def test_nobody_and_users_stay_outside(people: "People", front: str) -> None:
-    assert httpx.get(f"{front}/prefect/api/flows/1").status_code == 401
+    assert httpx.get(f"{front}/prefect/api/flows/1", timeout=60).status_code == 401
     user = people.cookie(people.user("fay", Role.USER))
     for path in ("/prefect/", "/prefect/ui-settings", "/prefect/api/flows/1"):
-        assert httpx.get(f"{front}{path}", headers=user).status_code == 403
+        assert httpx.get(f"{front}{path}", headers=user, timeout=60).status_code == 403
 
 
 def test_while_it_is_away_503_says_so(people: "People", front: str, engineer: dict[str, str]) -> None:
     PortNote.of(people.settings, "prefect").remove()
     for path in ("/prefect/", "/prefect/ui-settings", "/prefect/api/flows/1"):
-        answer = httpx.get(f"{front}{path}", headers=engineer)
+        answer = httpx.get(f"{front}{path}", headers=engineer, timeout=60)
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "prefect_unavailable")
 
 

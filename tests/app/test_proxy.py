@@ -100,12 +100,12 @@ def _front(people: "People", serve: Serve, upstream: str) -> AbstractContextMana
     ("role", "status"), [(Role.ADMIN, 200), (Role.ENGINEER, 200), (Role.OPERATOR, 403), (Role.USER, 403)]
 )
 def test_only_builders_get_through(people: "People", front: str, role: Role, status: int) -> None:
-    answer = httpx.get(f"{front}/mlflow/", headers=people.cookie(people.user("someone", role)))
+    answer = httpx.get(f"{front}/mlflow/", headers=people.cookie(people.user("someone", role)), timeout=60)
     assert answer.status_code == status
 
 
 def test_nobody_gets_through_without_signing_in(front: str) -> None:
-    assert httpx.get(f"{front}/mlflow/api/2.0/mlflow/experiments/search").status_code == 401
+    assert httpx.get(f"{front}/mlflow/api/2.0/mlflow/experiments/search", timeout=60).status_code == 401
 
 
 def test_path_query_method_and_body_arrive_unchanged(front: str, engineer: dict[str, str]) -> None:
@@ -126,14 +126,14 @@ def test_proofs_and_hop_by_hop_headers_stay_behind(people: "People", front: str)
         "x-nexusai-user": "forged",
         "x-kept": "yes",
     }
-    seen = dict(httpx.get(f"{front}/mlflow/", headers=sent).json()["headers"])
+    seen = dict(httpx.get(f"{front}/mlflow/", headers=sent, timeout=60).json()["headers"])
     assert seen["x-kept"] == "yes"
     assert not set(seen) & {"authorization", "cookie", "x-private", "te", "origin", "x-nexusai-user"}
     assert seen["host"] != front.removeprefix("http://")
 
 
 def test_what_the_server_answers_comes_back_without_its_cookies(front: str, engineer: dict[str, str]) -> None:
-    answer = httpx.get(f"{front}/mlflow/", headers=engineer)
+    answer = httpx.get(f"{front}/mlflow/", headers=engineer, timeout=60)
     assert answer.headers["x-upstream"] == "yes"
     assert "set-cookie" not in answer.headers
     assert "keep-alive" not in answer.headers
@@ -141,11 +141,11 @@ def test_what_the_server_answers_comes_back_without_its_cookies(front: str, engi
 
 
 def test_a_compressed_answer_is_passed_on_as_it_is(front: str, engineer: dict[str, str]) -> None:
-    assert httpx.get(f"{front}/mlflow/packed", headers=engineer).text == "hello" * 100
+    assert httpx.get(f"{front}/mlflow/packed", headers=engineer, timeout=60).text == "hello" * 100
 
 
 def test_a_redirect_to_the_hidden_server_leads_back_here(front: str, engineer: dict[str, str]) -> None:
-    assert httpx.get(f"{front}/mlflow/moved", headers=engineer).headers["location"] == "/mlflow/there"
+    assert httpx.get(f"{front}/mlflow/moved", headers=engineer, timeout=60).headers["location"] == "/mlflow/there"
 
 
 def test_an_answer_streams_before_it_is_complete(front: str, engineer: dict[str, str]) -> None:
@@ -156,9 +156,9 @@ def test_an_answer_streams_before_it_is_complete(front: str, engineer: dict[str,
 def test_a_body_streams_up_without_a_declared_length(front: str, engineer: dict[str, str]) -> None:
     parts = (b"x" * 65_536 for _ in range(40))
     assert (
-        httpx.post(f"{front}/mlflow/ajax-api/2.0/mlflow/upload-artifact", content=parts, headers=engineer).json()[
-            "bytes"
-        ]
+        httpx.post(
+            f"{front}/mlflow/ajax-api/2.0/mlflow/upload-artifact", content=parts, headers=engineer, timeout=60
+        ).json()["bytes"]
         == 40 * 65_536
     )
 
@@ -167,7 +167,7 @@ def test_a_server_that_is_down_answers_503_in_the_error_shape(
     people: "People", serve: Serve, engineer: dict[str, str]
 ) -> None:
     with _front(people, serve, f"http://127.0.0.1:{free_port()}/mlflow") as host:
-        answer = httpx.get(f"http://{host}/mlflow/", headers=engineer)
+        answer = httpx.get(f"http://{host}/mlflow/", headers=engineer, timeout=60)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "mlflow_unavailable")
 
 

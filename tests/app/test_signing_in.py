@@ -136,7 +136,7 @@ def test_over_tls_the_cookie_is_secure_and_bound_to_the_host(people: "People", b
     settings = people.settings.model_copy(update={"secure_cookies": True})
     inner = Starlette(routes=[*SigningIn(settings, people.sessions).routes()])
     with serve(Gate(inner, settings, people.sessions, people.tokens, people.limits)) as host:
-        answer = httpx.post(f"http://{host}/auth/exchange", json={"code": people.accounts.code_for(bob)})
+        answer = httpx.post(f"http://{host}/auth/exchange", json={"code": people.accounts.code_for(bob)}, timeout=60)
     session, browser = answer.headers.get_list("set-cookie")
     assert session.startswith("__Host-nexusai_session=")
     assert browser.startswith("__Host-nexusai_browser=")

@@ -47,7 +47,10 @@ def test_the_lean_profile_serves_the_starters_without_torch(lean_python: str, tm
     code = "from importlib.util import find_spec; print([n for n in ('torch', 'ultralytics', 'dvc') if find_spec(n)])"
     assert subprocess.run([lean_python, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     sample = next((PROJECT_ROOT / "data" / "samples").glob("pagoda*"))
-    with running_platform(tmp_path / "home", demo=True, python=lean_python) as running, httpx.Client() as client:
+    with (
+        running_platform(tmp_path / "home", demo=True, python=lean_python) as running,
+        httpx.Client(timeout=60) as client,
+    ):
         given = {"username": running.username, "password": running.password}
         token = client.post(f"{running.url}/api/v1/auth/login", json=given).raise_for_status().json()["access_token"]
         for model, answer in (("digit-detector", "detections"), ("text-reader", "text")):

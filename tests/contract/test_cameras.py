@@ -190,7 +190,7 @@ def test_events_with_their_pictures_and_a_film_in_parts(house: House, client: ht
     ):
         part = client.get(film, headers={"range": asked})
         assert (part.status_code, part.content, part.headers.get("content-range")) == (status, content, told), asked
-    assert httpx.get(film).status_code == 401
+    assert httpx.get(film, timeout=60).status_code == 401
     counts = client.get("/camera-events/counts", params={"label": label}).raise_for_status().json()
     assert [each["events"] for each in counts["items"]] == [1]
     lines = list(csv.DictReader(io.StringIO(client.get("/camera-events/export", params={"label": label}).text)))

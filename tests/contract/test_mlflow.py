@@ -20,7 +20,11 @@ def engineer(api: httpx.Client, platform: Running) -> httpx.Client:
     made = {"username": "mlflow-engineer", "password": platform.password, "role": "engineer"}
     api.post("/api/v1/users", json=made).raise_for_status()
     given = {"username": made["username"], "password": made["password"]}
-    token = httpx.post(f"{platform.url}/api/v1/auth/login", json=given).raise_for_status().json()["access_token"]
+    token = (
+        httpx.post(f"{platform.url}/api/v1/auth/login", json=given, timeout=60)
+        .raise_for_status()
+        .json()["access_token"]
+    )
     return httpx.Client(base_url=platform.url, timeout=60, headers={"Authorization": f"Bearer {token}"})
 
 

@@ -203,7 +203,7 @@ def test_too_many_at_a_time_are_turned_away_before_they_are_read(
         def body() -> Iterator[bytes]:
             yield _field("name", "first") + _file(bytes(2 << 20))
             assert until(lambda: bool(waiting()))
-            with httpx.Client(base_url=house.client.base_url) as second:
+            with httpx.Client(base_url=house.client.base_url, timeout=60) as second:
                 answer = second.post(URL, content=_file(b"x") + END, headers=HEADERS | engineer)
             codes.append(answer.status_code)
             assert answer.headers["retry-after"]

@@ -134,12 +134,12 @@ def test_an_api_key_is_shown_once_and_works(page: Page, fresh: Running, settled:
     shown = page.locator("code").filter(has_text=re.compile(r"^nxk_[0-9a-f]{8}_"))
     expect(shown).to_be_visible()
     key = {"X-API-Key": shown.inner_text().strip()}
-    assert httpx.get(f"{fresh.url}/api/v1/models", headers=key).status_code == 200
+    assert httpx.get(f"{fresh.url}/api/v1/models", headers=key, timeout=60).status_code == 200
     page.get_by_role("button", name="Revoke", exact=True).click()
     expect(shown).to_have_count(0)
     page.get_by_role("button", name="Really revoke").click()
     expect(page.get_by_role("button", name="Really revoke")).to_have_count(0)
-    assert httpx.get(f"{fresh.url}/api/v1/models", headers=key).status_code == 401
+    assert httpx.get(f"{fresh.url}/api/v1/models", headers=key, timeout=60).status_code == 401
 
 
 def test_the_api_page_draws_its_operations(window: BrowserContext, fresh: Running) -> None:

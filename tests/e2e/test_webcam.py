@@ -106,7 +106,7 @@ def test_an_ended_sign_in_ends_it_with_a_word(before_a_camera: Page, platform: R
     expect(_picture(page)).to_be_visible()
     cookies = {each["name"]: each["value"] for each in page.context.cookies()}
     origin = {"origin": platform.url, "sec-fetch-site": "same-origin"}
-    left = httpx.post(f"{platform.url}/auth/logout", cookies=cookies, headers=origin)
+    left = httpx.post(f"{platform.url}/auth/logout", cookies=cookies, headers=origin, timeout=60)
     assert left.status_code < 400, left.text
     expect(page.get_by_text("Your sign-in has ended")).to_be_visible()
     expect(_picture(page)).to_be_hidden()

@@ -112,13 +112,16 @@ def stand(cameras: int) -> Iterator[Stand]:
             each.close()
 
 
-def run_cycle(it: Stand, fault: str, victim: int, hold_s: float = 6.0) -> Cycle:
-    """Do one thing to one camera, undo it, wait until it is well again."""
+def run_cycle(it: Stand, fault: str, victim: int, hold_s: float = 6.0, unseen_s: float = 0.0) -> Cycle:
+    """Do one thing to one camera, undo it, wait until it is well again.
+
+    It is undone after `hold_s`, or once it was seen, at the latest after `unseen_s`.
+    """
     others = [number for number in range(len(it.cameras)) if number != victim]
     if fault == ALL_AT_ONCE:
         return _all_at_once(it, hold_s)
     began, before = time.monotonic(), [it.captured(number) for number in others]
-    seen_s = _harm(it, fault, victim, hold_s)
+    seen_s = _harm(it, fault, victim, hold_s, unseen_s)
     undone = time.monotonic()
     _undo(it, fault, victim)
     _wait_well(it, [victim])
@@ -130,7 +133,7 @@ def run_cycle(it: Stand, fault: str, victim: int, hold_s: float = 6.0) -> Cycle:
     return it.cycles[-1]
 
 
-def _harm(it: Stand, fault: str, victim: int, hold_s: float) -> float | None:
+def _harm(it: Stand, fault: str, victim: int, hold_s: float, unseen_s: float) -> float | None:
     if fault == ABSENT_AT_START:
         it.pipeline.remove(it.name(victim))
         it.proxies[victim].fault = Fault.ABSENT
@@ -143,7 +146,7 @@ def _harm(it: Stand, fault: str, victim: int, hold_s: float) -> float | None:
     else:
         it.proxies[victim].fault = Fault(fault)
     began, seen_s = time.monotonic(), None
-    while time.monotonic() - began < hold_s:
+    while (held_s := time.monotonic() - began) < hold_s or (seen_s is None and held_s < unseen_s):
         if seen_s is None and not it.is_well(victim):
             seen_s = time.monotonic() - began
         time.sleep(0.01)

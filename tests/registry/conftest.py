@@ -21,6 +21,6 @@ def credentials() -> Iterator[None]:
 def service(credentials: None) -> Iterator[Service]:
     made = Service()
     made.start()
-    httpx.put(f"{made.url}/{BUCKET}").raise_for_status()
+    httpx.put(f"{made.url}/{BUCKET}", timeout=60).raise_for_status()
     yield made
     made.stop()

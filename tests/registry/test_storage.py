@@ -113,7 +113,7 @@ def test_a_stored_files_address(tmp_path: Path, bucket: S3Storage) -> None:
     assert Path(local.url("a.txt").removeprefix("file://")).read_bytes() == b"here"
     bucket.put("a.txt", b"there")
     link = bucket.url("a.txt")
-    assert httpx.get(link).content == b"there"
+    assert httpx.get(link, timeout=60).content == b"there"
     assert "s3cret" not in link
 
 

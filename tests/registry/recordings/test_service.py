@@ -256,7 +256,7 @@ def test_what_is_kept_moves_into_the_bucket_and_is_read_from_there(
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     url = "http://{}:{}".format(*server.get_host_and_port())
-    httpx.put(f"{url}/vision").raise_for_status()
+    httpx.put(f"{url}/vision", timeout=60).raise_for_status()
     settings = lite.settings.model_copy(update={"recordings_upload": True})
     storage = S3Storage("vision", "site", endpoint=url, patience_s=10)
     enter_film(lite, film)

@@ -86,7 +86,7 @@ def test_pictures_are_for_those_who_may_see_cameras_and_end_with_their_sign_in(w
     assert walk.http.get(snapshot, headers=people[Role.USER]).status_code == 403
     with walk.live(people[Role.USER]) as refused:
         assert refused.status_code == 403
-    assert httpx.get(f"{walk.running.url}/live/{walk.camera_id}.mjpg").status_code == 401
+    assert httpx.get(f"{walk.running.url}/live/{walk.camera_id}.mjpg", timeout=60).status_code == 401
     with walk.live(people[Role.OPERATOR]) as watched:
         assert watched.headers["content-type"] == "multipart/x-mixed-replace; boundary=picture"
         parts = watched.iter_raw()
@@ -139,9 +139,9 @@ def test_an_offer_that_is_none_is_refused_and_leaves_nothing(walk: Walk) -> None
         assert (refused.status_code, "message" in refused.json()["error"]) == (status, True)
     assert walk.http.post(offer, content=b"v=0").status_code == 422
     assert walk.http.post("/live/" + "0" * 32 + "/offer", content=b"v=0", headers=sdp).status_code == 404
-    assert httpx.post(walk.running.url + offer, content=b"v=0", headers=sdp).status_code == 401
+    assert httpx.post(walk.running.url + offer, content=b"v=0", headers=sdp, timeout=60).status_code == 401
     foreign = sdp | {"origin": "https://elsewhere.example", "sec-fetch-site": "cross-site", "authorization": ""}
-    assert httpx.post(walk.running.url + offer, content=b"v=0", headers=foreign).status_code == 403
+    assert httpx.post(walk.running.url + offer, content=b"v=0", headers=foreign, timeout=60).status_code == 403
     assert walk.udp_sockets() == before
 
 

@@ -257,7 +257,7 @@ def s3() -> Iterator[str]:
         server = ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
         server.start()
         host, port = server.get_host_and_port()
-        httpx.put(f"http://{host}:{port}/vision").raise_for_status()
+        httpx.put(f"http://{host}:{port}/vision", timeout=60).raise_for_status()
         yield f"http://{host}:{port}"
         server.stop()
 
