@@ -125,7 +125,7 @@ class AnalysisSettings(_Part):
     regions: bool = Field(True, description="look at small parts around motion where that costs less than the whole")
     height: int = Field(360, ge=64, le=2_160, multiple_of=2, description="pixels of the analysed picture")
     fast_decoding: bool = Field(
-        False, description="leave out the codec's smoothing: a quarter less processor time, rougher pictures"
+        False, description="leave out the codec's smoothing: up to a third less decoding time, rougher pictures"
     )
     confidence: Share | None = Field(None, description="score from which an object is tracked; empty is 0.45")
     iou: Share | None = Field(None, description="overlap above which two boxes are one object; empty is the model's")

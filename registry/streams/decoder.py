@@ -35,7 +35,7 @@ class DecodeOptions:
 
     fps: float = 5.0
     height: int = 360
-    skip_loop_filter: bool = False  # saves a quarter of the time; pictures are a little rougher
+    skip_loop_filter: bool = False  # saves up to a third of the time; pictures are a little rougher
     acceleration: Acceleration = Acceleration.SOFTWARE
 
     def __post_init__(self) -> None:
