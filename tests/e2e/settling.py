@@ -12,6 +12,7 @@ from playwright.sync_api import Error, Locator, LocatorAssertions, Page, expect
 PATIENCE_MS = 180_000  # a click is seen to work, however busy the machine is: no figure of the product
 _RUNNING = "[data-testid=stApp]:not([data-test-script-state=notRunning])"
 _A_LOOK_MS, _LONGEST_MS = 60, 20_000  # some pages run for as long as what they show
+_ALL_ARRIVED = """() => [...document.querySelectorAll('img[src*="/media/"]')].every((each) => each.complete)"""
 _BY_HAND = ("click", "fill", "press", "set_input_files")
 _BY_EYE = ("evaluate", "get_attribute", "inner_text", "wait_for")
 _TWICE, _LOOKS, _APART_S = "strict mode violation", 40, 0.3  # while it is drawn anew, old and new stand there together
@@ -59,6 +60,15 @@ def _after_a_look(act: Callable[..., Any]) -> Callable[..., Any]:
         self.page.wait_for_timeout(_A_LOOK_MS)  # the run that the act before has started is under way by then
         with suppress(AssertionError):
             settle(self.page, _LONGEST_MS)
+        _let_arrive(self.page)
         return act(self, *arguments, **named)
 
     return acted
+
+
+def _let_arrive(page: Page) -> None:
+    """Streamlit drops the pictures of a run with the next one: a browser that fetches slowly would find some gone."""
+    for _ in range(_LOOKS):
+        if page.evaluate(_ALL_ARRIVED):
+            return
+        page.wait_for_timeout(_APART_S * 1e3)

@@ -43,6 +43,7 @@ from registry.streams.video_probe import index, look
 from registry.testing import onnx_models as made
 from registry.testing.odd_videos import cut_short, odd_video, sound_only
 from registry.testing.video import Clip, write_digit_clip
+from registry.testing.watched import wait_until
 from registry.training.digits import load_digits
 
 ADA = local_actor()
@@ -211,6 +212,8 @@ def test_a_run_that_died_is_gone_on_with_and_the_results_are_there_once(
     assert "000002.npz" not in kept
     with works.database.write() as session:
         jobs.put_back(session, job.id, 1)
+    engine = works.serving.engine  # what the dead run had asked for is still answered: with its process that were gone
+    wait_until(lambda: not engine._running and not engine._waiting, 30)
     answered = works.serving.answered
     ended = works.run(job)
     assert works.serving.answered - answered == 50, "what was stored is not looked at again"

@@ -246,7 +246,7 @@ def test_a_camera_is_recorded_played_in_a_browser_and_exported(walk: Walk, tmp_p
         )
         walk.wait(lambda: hook.seen, "a webhook")
         assert (hook.bodies[0]["kind"], hook.bodies[0]["camera"]["name"]) == ("offline", "nowhere")
-    found = http.get("/api/v1/recordings").json()["items"][-1]
+    found = http.get("/api/v1/recordings", params={"camera": camera_id}).json()["items"][-1]
     link = f"/api/v1/recordings/{found['id']}"
     part = http.get(link, headers={"Range": "bytes=4-7"})
     assert (part.status_code, part.content, part.headers["content-type"]) == (206, b"ftyp", "video/mp4")
