@@ -60,7 +60,7 @@ def draw(actor: Actor, camera: CameraView | None) -> CameraView | None:
                 "Fast decoding",
                 _decodes_fast(camera),
                 key=f"{key}.fast",
-                help="Leaves out the codec's smoothing: up to a third less processor time for decoding, rougher pictures.",
+                help="Leaves out the codec's smoothing: up to a third less work for the decoder, rougher pictures.",
             )
             recording = _recording(camera, key)
         fields = {**about, **address, **model, "analysed_fps": fps, "recording": recording}
