@@ -53,10 +53,11 @@ def _row(actor: Actor, model: ModelSummary, version: ModelVersion) -> None:
 
 def _damaged(actor: Actor, model: ModelSummary, damaged: Damaged) -> None:
     named = [alias for alias, held in model.aliases.items() if held == damaged.version]
+    detail = plain(damaged.detail, longest=200)
     serves = f" It is {', '.join(map(plain, named))}: move that to another version." if named else ""
     st.error(
         f"**Version {damaged.version} is not what was registered, and answers nothing.** "
-        f"{plain(damaged.detail, longest=200)}.{serves} Look into the storage, and publish it again.",
+        f"{detail[:1].upper()}{detail[1:]}.{serves} Look into the storage, and publish it again.",
         icon=":material/gpp_bad:",
     )
     if not named and allowed(actor, Action.DELETE_MODEL, model.target()):
