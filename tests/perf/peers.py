@@ -4,7 +4,6 @@ import base64
 import http.client
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from registry.models.process import free_port
@@ -208,8 +208,10 @@ def _running(peer: Peer, folder: Path, launch: Launch) -> Iterator[int]:
             time.sleep(0.2)
         yield port
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess):  # it may have ended by itself
+            for each in psutil.Process(process.pid).children(recursive=True):  # some have sessions of their own
+                each.kill()
+        process.kill()
         process.wait()
 
 
