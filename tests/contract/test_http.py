@@ -167,6 +167,30 @@ def test_a_broken_form_is_refused(api: httpx.Client, content: bytes, kind: str) 
     assert "error" in response.json()
 
 
+def test_an_image_a_little_too_large_is_told_its_size(api: httpx.Client, platform: Running) -> None:
+    most = platform.settings.image_max_mb
+    error = refusal(_predict(api, bytes((most << 20) + 1)), 413, "upload_too_large")
+    assert f"the limit is {most} MiB" in str(error["message"])
+    assert _predict(api, _png()).status_code == 200
+
+
+def test_fields_that_are_empty_were_not_filled_in_and_wrong_ones_are_named(api: httpx.Client) -> None:
+    def predict(files: object, **fields: str) -> httpx.Response:
+        return api.post("/api/v1/inference/predict", files=files, data=fields)
+
+    image = ("x.png", _png())
+    empty = predict({"file": image}, model=BLOB, version="", alias="", confidence="", points="", unknown="1")
+    assert empty.raise_for_status().json()["detections"] == _predict(api, _png()).json()["detections"]
+    told = refusal(predict({"file": image}, model=BLOB, confidence="2", iou="x"), 422, "invalid_input")
+    assert {each["field"] for each in told["details"]["fields"]} == {"body.confidence", "body.iou"}  # type: ignore[index]
+    told = refusal(predict({"file": image}, model=""), 422, "invalid_input")
+    assert told["details"]["fields"][0]["field"] == "body.model"  # type: ignore[index]
+    two = refusal(predict([("file", image), ("file", image)], model=BLOB), 422, "invalid_input")
+    assert "two files" in str(two["message"])
+    many = {f"field{number}": "1" for number in range(40)}
+    refusal(predict({"file": image}, model=BLOB, **many), 422, "invalid_input")
+
+
 def test_models_are_listed_in_pages(api: httpx.Client) -> None:
     body = api.get("/api/v1/models", params={"search": "contract-", "size": 1, "page": 2}).raise_for_status().json()
     assert (body["total"], body["page"], body["size"]) == (2, 2, 1)
