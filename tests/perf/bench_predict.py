@@ -28,7 +28,7 @@ from tests.perf.report import Report, machine, spread
 from tests.perf.side_by_side import alternate, paired_ratio
 
 BLOCKS = 40
-BOUND, LEAST_OF_LIMIT, SLOWEST_IN_A_FLOOD = 1.10, 0.95, 2.0
+BOUND, LEAST_OF_LIMIT, SLOWEST_IN_A_FLOOD, REFUSED_WITHIN = 1.10, 0.95, 2.0, 0.5
 CLIENTS, FLOOD, FLOOD_CLIENTS = 8, 3.0, 48
 ROUNDS, ROUND_S, FLOOD_S = 3, 10.0, 20.0
 
@@ -48,6 +48,7 @@ def main() -> Report:
         boxes = (len(ask()["detections"]), len(loop(jpeg)))
         peers = {peer.name: peer.beside(clients[:CLIENTS], network, jpeg) for peer in installed_peers()}
     unloaded_ms, slow_ms = sorted(ours)[int(len(ours) * 0.99)], flood.latency_ms(0.99)
+    refused_ms = flood_figures(flood)["refusal_p50_ms"]
     return Report(
         name="predict",
         figures={
@@ -65,6 +66,7 @@ def main() -> Report:
         limits={
             "limit_over_eight_clients": (limit / loaded.a_second, 1 / LEAST_OF_LIMIT),
             "flood_p99_over_unloaded": (slow_ms / unloaded_ms, SLOWEST_IN_A_FLOOD),
+            "refusal_over_unloaded": (refused_ms / statistics.median(ours), REFUSED_WITHIN),
             "failed": (float(len(loaded.failed) + len(loaded.refusals) + len(flood.failed)), 0.0),
             **{f"p50_over_{name}": (each["our_p50_over"], 1.0) for name, each in peers.items()},
             **{f"rate_of_{name}_over_ours": (each["rate_over_ours"], 1.0) for name, each in peers.items()},

@@ -1,7 +1,8 @@
 """`nexusai models tune` on the starter detector: the fastest way on this machine within the accuracy bound.
 
 The default, the plain network by ONNX Runtime with all threads, is measured in turn with every other way. Where none
-is REACHED times as fast, the table that proves it is printed; then the bound is that nothing slower was chosen.
+is REACHED times as fast, the table that proves it is printed; then the bounds are that nothing slower was chosen and
+that no way was left out for lack of time.
 """
 
 import tempfile
@@ -17,7 +18,7 @@ from registry.tuning.variants import Variant
 from registry.tuning.watch import Watch
 from tests.perf.report import Report
 
-REACHED, ACCURACY_LOST, MINUTES = 1.3, 0.01, 4.0
+REACHED, ACCURACY_LOST, MINUTES = 1.3, 0.01, 8.0
 _FOLDER = PROJECT_ROOT / "data" / "starter" / "digit-detector"
 
 
@@ -42,7 +43,10 @@ def main() -> Report:
         ratio=1 / speedup,
         bound=1 / REACHED if speedup >= REACHED else 1.0,
         repeats=blocks,
-        limits={"accuracy_lost": (table.chosen.loss or 0.0 if table.chosen else 0.0, ACCURACY_LOST)},
+        limits={
+            "accuracy_lost": (table.chosen.loss or 0.0 if table.chosen else 0.0, ACCURACY_LOST),
+            **({} if speedup >= REACHED else {"left_out": (float(study.unjudged), 0.0)}),
+        },
     )
 
 

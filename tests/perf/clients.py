@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from registry.testing.platform import Running
@@ -19,13 +19,17 @@ _IDLE_S = 2.0  # the server closes a connection that was idle for 5
 
 @dataclass(slots=True)
 class Outcome:
-    """What a group of clients got: seconds of each accepted answer, refusals with their own, failures."""
+    """What a group of clients got: seconds of each accepted answer, refusals with theirs, failures.
+
+    A refusal that does not say when to ask again is a failure.
+    """
 
     seconds: float = 0.0
     answers: list[tuple[float, float]] = field(default_factory=list)  # when it ended, how long it took
     refusals: list[float] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     versions: set[int] = field(default_factory=set)
+    labels: set[tuple[int, str]] = field(default_factory=set)  # with the version that answered
 
     @property
     def a_second(self) -> float:
@@ -42,11 +46,19 @@ def quantile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
 
+class Reply(NamedTuple):
+    """Status and content of an answer, and after how long the server would be asked again."""
+
+    status: int
+    content: bytes
+    retry_after: str | None = None
+
+
 class Asking(Protocol):
     """A client of a model server."""
 
-    def ask(self) -> tuple[int, bytes]:
-        """Status and content of one request."""
+    def ask(self) -> Reply:
+        """Send one request."""
 
 
 class KeptConnection:
@@ -56,15 +68,15 @@ class KeptConnection:
         self._connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
         self._used = time.monotonic()
 
-    def post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        """Status and content."""
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+        """Send one request."""
         if time.monotonic() - self._used > _IDLE_S:
             self._connection.close()  # the next request opens it anew
         self._connection.request("POST", path, body, headers)
         response = self._connection.getresponse()
         content = response.read()
         self._used = time.monotonic()
-        return response.status, content
+        return Reply(response.status, content, response.getheader("Retry-After"))
 
 
 class HttpPredict:
@@ -79,8 +91,8 @@ class HttpPredict:
         self._body = fields.encode() + file.encode() + image + f"\r\n--{boundary}--\r\n".encode()
         self._headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         given = json.dumps({"username": running.username, "password": running.password}).encode()
-        _, content = self._connection.post("/api/v1/auth/login", given, {"Content-Type": "application/json"})
-        self._headers["Authorization"] = f"Bearer {json.loads(content)['access_token']}"
+        reply = self._connection.post("/api/v1/auth/login", given, {"Content-Type": "application/json"})
+        self._headers["Authorization"] = f"Bearer {json.loads(reply.content)['access_token']}"
         self._stages: list[dict[str, float]] = []
 
     def __call__(self) -> dict:  # type: ignore[type-arg]
@@ -89,8 +101,8 @@ class HttpPredict:
         self._stages.append(answer["timing_ms"])
         return answer
 
-    def ask(self) -> tuple[int, bytes]:
-        """Status and content of one request."""
+    def ask(self) -> Reply:
+        """Send one request."""
         return self._connection.post("/api/v1/inference/predict", self._body, self._headers)
 
     @property
@@ -131,29 +143,31 @@ def open_loop(clients: Sequence[HttpPredict], a_second: float, seconds: float) -
 
 def answered(client: Asking) -> bytes:
     """The content of one answer. Raises RuntimeError for any other status than 200."""
-    status, content = client.ask()
-    if status != 200:
-        raise RuntimeError(f"predict: {status} {content[:300]!r}")
-    return content
+    reply = client.ask()
+    if reply.status != 200:
+        raise RuntimeError(f"predict: {reply.status} {reply.content[:300]!r}")
+    return reply.content
 
 
 def _ask(client: Asking, outcome: Outcome) -> None:
     started = time.perf_counter()
     try:
-        status, content = client.ask()
+        reply = client.ask()
     except OSError as error:
         outcome.failed.append(str(error))
         return
     ended = time.perf_counter()
-    if status == 200:
+    if reply.status == 200:
         outcome.answers.append((ended, ended - started))
-        told = json.loads(content)
+        told = json.loads(reply.content)
         if isinstance(told, dict) and "model" in told:  # peers do not say
-            outcome.versions.add(told["model"]["version"])
-    elif status == 503:
+            version = told["model"]["version"]
+            outcome.versions.add(version)
+            outcome.labels |= {(version, each["label"]) for each in told.get("detections", ())[:1]}
+    elif reply.status == 503 and reply.retry_after:
         outcome.refusals.append(ended - started)
     else:
-        outcome.failed.append(f"{status} {content[:200]!r}")
+        outcome.failed.append(f"{reply.status} {reply.content[:200]!r}")
 
 
 def together(works: Sequence[Callable[[], None]]) -> float:

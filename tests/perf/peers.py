@@ -20,7 +20,7 @@ import pytest
 
 from registry.models.process import free_port
 from registry.settings import PROJECT_ROOT, child_environment, load_settings
-from tests.perf.clients import HttpPredict, KeptConnection, answered
+from tests.perf.clients import HttpPredict, KeptConnection, Reply, answered
 from tests.perf.side_by_side import alternate, paired_ratio, rates
 
 _READY_S = 120.0
@@ -181,14 +181,17 @@ def _invocation(jpeg: bytes) -> tuple[str, bytes]:
 
 
 def installed_peers() -> list[Peer]:
-    """Those that are there: MLflow is, the others once `make peers` has run."""
+    """Those that are there: MLflow is, the others once `make peers` has run; says which are missing."""
     own, peers = Path(sys.executable), PROJECT_ROOT / "build" / "peers" / "bin" / "python"
     known = [
         Peer("litserve", peers, _litserve, "/predict", _multipart),
         Peer("bentoml", peers, _bentoml, "/predict", _multipart),
         Peer("mlflow", own, _mlflow, "/invocations", _invocation),
     ]
-    return [each for each in known if each.installed]
+    there = [each for each in known if each.installed]
+    if missing := ", ".join(each.name for each in known if each not in there):
+        print(f"predict: not set against {missing}: `make peers` installs them")
+    return there
 
 
 @contextmanager
@@ -222,8 +225,8 @@ class _Client:
         self._connection = KeptConnection("127.0.0.1", port)
         self._path, (self._type, self._body) = peer.path, peer.question(jpeg)
 
-    def ask(self) -> tuple[int, bytes]:
-        """Status and content of one request."""
+    def ask(self) -> Reply:
+        """Send one request."""
         return self._connection.post(self._path, self._body, {"Content-Type": self._type})
 
 

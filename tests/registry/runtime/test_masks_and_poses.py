@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import supervision as sv
 
 from registry.errors import InvalidCard, UnsupportedOutputs
 from registry.runtime.card import Decoder, ModelCard, Task
 from registry.runtime.infer_card import infer_card
+from registry.runtime.masks import compact_masks
 from registry.runtime.predictor import Predictor
 from registry.testing import onnx_models as tiny
 
@@ -72,6 +74,14 @@ def test_memory_for_masks_follows_the_boxes_and_not_the_picture():
     assert len(mask) >= 30
     assert mask.image_shape == (4000, 6000)
     assert max(mask.crop(index).size for index in range(len(mask))) < 100_000
+
+
+@pytest.mark.parametrize("filled", [0.0, 0.02, 0.5, 0.98, 1.0])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (37, 53)])
+def test_runs_are_those_that_supervision_counts(shape: tuple[int, int], filled: float):
+    crop = np.random.default_rng(3).random(shape) < filled
+    (runs,) = compact_masks([crop], np.array([[4, 2]], np.int32), (80, 90))._rles
+    assert runs.tolist() == sv.mask_to_rle(crop)
 
 
 def test_a_pose_model_answers_its_points_in_source_pixels():
