@@ -21,8 +21,9 @@ from registry.models.registry import ModelRegistry
 from registry.models.serving import Serving
 from registry.records import Database, Role, open_database
 from registry.settings import Settings, load_settings
-from registry.testing.platform import Running, lift_limits, running_platform, signed_in
+from registry.testing.platform import Running, lift_limits, signed_in
 from registry.testing.requirements import require_port
+from tests.prepared_platform import prepared_platform
 
 prepare_libraries()
 
@@ -109,7 +110,7 @@ def mlflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The whole platform with its starters in real processes, for the session; use names of your own in it."""
-    with running_platform(tmp_path_factory.mktemp("platform") / "home", demo=True) as running:
+    with prepared_platform(tmp_path_factory.mktemp("platform") / "home", demo=True) as running:
         lift_limits(running)
         yield running
 

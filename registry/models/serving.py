@@ -20,6 +20,7 @@ from registry.models.swapping import Line, Swaps
 from registry.models.types import CHAMPION, ModelVersion
 from registry.runtime.adaptive_session import Host
 from registry.runtime.admission import Admission
+from registry.runtime.background import unhurried
 from registry.runtime.card import Task
 from registry.runtime.engine import Engine
 from registry.runtime.host_choice import Backend
@@ -225,7 +226,8 @@ class Serving:
 
     def _prove(self, version: ModelVersion) -> None:
         """Load and warm a version, and try it on what its model was asked last."""
-        network = self._loaded.get(version).network
+        with unhurried():
+            network = self._loaded.get(version).network
         last = self._last_input.get(version.name)
         if isinstance(last, bytes):
             network.predict_bytes(last, max_pixels=self._live.current().image_max_pixels)

@@ -17,6 +17,7 @@ from pathlib import Path
 import onnxruntime as ort
 import structlog
 
+from registry.runtime.background import aside
 from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import reason_of
 from registry.runtime.machine import instructions
@@ -66,7 +67,7 @@ def _prepare(model_bytes: bytes, kept: Path) -> None:
         prefix = "session.optimized_model_external_initializers"
         options.add_session_config_entry(f"{prefix}_file_name", _WEIGHTS)
         options.add_session_config_entry(f"{prefix}_min_size_in_bytes", str(_SMALLEST_WEIGHT))
-        ort.InferenceSession(model_bytes, options, providers=[CPU])
+        aside(lambda: ort.InferenceSession(model_bytes, options, providers=[CPU]))
         (draft / _MANIFEST).write_text(json.dumps(_hashes(draft)), encoding="utf-8")
         shutil.rmtree(kept, ignore_errors=True)
         with contextlib.suppress(OSError):  # another process was faster, with the same bytes

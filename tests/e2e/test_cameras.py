@@ -11,10 +11,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from registry.testing.chromium import NO_WAY_THROUGH
-from registry.testing.platform import Running, running_platform
+from registry.testing.platform import Running
 from registry.testing.requirements import require_address
 from registry.testing.video import Clip, write_digit_clip
 from registry.training.digits import load_digits
+from tests.prepared_platform import prepared_platform
 
 _GOES_ON = """video => new Promise(done => {
   const at = video.currentTime
@@ -26,7 +27,7 @@ _SHORT_ADDRESS = "all => all.forEach(each => { each.firstChild.nodeValue = 'file
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A platform with a camera worker and the starter models; the demo's own camera is there as well."""
-    with running_platform(tmp_path_factory.mktemp("cameras") / "home", demo=True, cameras=True) as running:
+    with prepared_platform(tmp_path_factory.mktemp("cameras") / "home", demo=True, cameras=True) as running:
         yield running
 
 

@@ -13,7 +13,8 @@ from playwright.sync_api import Page, expect
 
 from registry.testing.file_server import FileServer, file_server
 from registry.testing.onnx_models import blob_detector
-from registry.testing.platform import ADMIN, PASSWORD, Running, running_platform
+from registry.testing.platform import ADMIN, PASSWORD, Running
+from tests.prepared_platform import prepared_platform
 
 BLOB = blob_detector()
 
@@ -33,7 +34,7 @@ def fresh(publisher: FileServer, tmp_path_factory: pytest.TempPathFactory) -> It
     entries = [entry | known | {"name": "spot-finder"}, entry | {"name": "unknown-hash"}]
     (folder / "mlflow.yaml").write_text(yaml.safe_dump({"catalogue": entries}), encoding="utf-8")
     further = {"mlflow_file": str(folder / "mlflow.yaml")}
-    with running_platform(folder / "home", further=further) as running:
+    with prepared_platform(folder / "home", further=further) as running:
         yield running
 
 

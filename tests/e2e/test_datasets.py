@@ -15,12 +15,13 @@ from playwright.sync_api import Browser, Page, expect
 from registry.access.accounts import Accounts
 from registry.access.sessions import Sessions
 from registry.records import open_database, users
-from registry.testing.platform import ADMIN, Running, running_platform
+from registry.testing.platform import ADMIN, Running
 from registry.training.digits import load_digits
 from registry.training.params import SceneParams
 from registry.training.scene_folder import write_scenes
 from registry.training.scenes import SceneComposer
 from tests.e2e.settling import PATIENCE_MS
+from tests.prepared_platform import prepared_platform
 
 HOSTILE = "zz <img src=x onerror=alert(1)> :material_home: **x**"
 SCENES = 40
@@ -28,7 +29,7 @@ SCENES = 40
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running_platform(tmp_path_factory.mktemp("lab") / "home") as running:
+    with prepared_platform(tmp_path_factory.mktemp("lab") / "home") as running:
         yield running
 
 

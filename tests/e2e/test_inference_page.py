@@ -24,10 +24,11 @@ from registry.records import Role, open_database
 from registry.runtime.card import ModelCard, Thresholds
 from registry.settings import PROJECT_ROOT
 from registry.testing import onnx_models as tiny
-from registry.testing.platform import PASSWORD, Running, running_platform
+from registry.testing.platform import PASSWORD, Running
 from registry.testing.prompt_models import PROMPT_CARD, colour_decoder, colour_encoder
 from registry.vision.encoding import encode_png
 from tests.e2e.settling import PATIENCE_MS
+from tests.prepared_platform import prepared_platform
 
 DETECTOR, CUTTER, EMBEDDER = "line-digits", "cutter", "colours"
 STARTER = PROJECT_ROOT / "data" / "starter" / "digit-detector"
@@ -37,7 +38,7 @@ SAMPLES = PROJECT_ROOT / "data" / "samples"
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A platform with a user, a detector of two versions, a pair that takes prompts, and an embedder."""
-    with running_platform(tmp_path_factory.mktemp("lab") / "home") as running:
+    with prepared_platform(tmp_path_factory.mktemp("lab") / "home") as running:
         database = open_database(running.settings.records_url)
         Accounts(database, running.settings).create(local_actor(), "fay", PASSWORD, Role.USER)
         models = ModelRegistry(running.settings, database)

@@ -12,9 +12,10 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from registry.settings import PROJECT_ROOT
-from registry.testing.platform import Running, running_platform
+from registry.testing.platform import Running
 from registry.testing.video import Clip, write_digit_clip
 from registry.training.digits import load_digits
+from tests.prepared_platform import prepared_platform
 
 SAMPLES = sorted((PROJECT_ROOT / "data" / "samples").glob("*.jpg"))
 PLACES = """{"zones": [{"name": "left half", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}],
@@ -25,7 +26,7 @@ _MINUTES = 480_000
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A platform with Prefect and a runner."""
-    with running_platform(tmp_path_factory.mktemp("jobs") / "home", demo=True, jobs=True) as running:
+    with prepared_platform(tmp_path_factory.mktemp("jobs") / "home", demo=True, jobs=True) as running:
         yield running
 
 

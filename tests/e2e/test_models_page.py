@@ -21,9 +21,10 @@ from registry.runtime.card import ModelCard, Thresholds
 from registry.runtime.loading import MODEL_FILE
 from registry.settings import PROJECT_ROOT
 from registry.testing.onnx_models import blob_detector_with_nms
-from registry.testing.platform import PASSWORD, Running, running_platform
+from registry.testing.platform import PASSWORD, Running
 from registry.vision.encoding import encode_png
 from tests.e2e.settling import PATIENCE_MS, settle
+from tests.prepared_platform import prepared_platform
 
 NAME, HOSTILE = "line-digits", "Digits <img src=x onerror=alert(1)> :material/home: **bold**"
 STARTER = PROJECT_ROOT / "data" / "starter" / "digit-detector"
@@ -32,7 +33,7 @@ STARTER = PROJECT_ROOT / "data" / "starter" / "digit-detector"
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A platform with an engineer, a user, and the engineer's private model of three versions, the last one broken."""
-    with running_platform(tmp_path_factory.mktemp("team") / "home") as running:
+    with prepared_platform(tmp_path_factory.mktemp("team") / "home") as running:
         database = open_database(running.settings.records_url)
         accounts = Accounts(database, running.settings)
         eve = of_user(accounts.create(local_actor(), "eve", PASSWORD, Role.ENGINEER), "session")

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from registry.testing.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, oidc_provider
-from registry.testing.platform import Running, running_platform
+from registry.testing.platform import Running
 from tests.e2e.settling import PATIENCE_MS
+from tests.prepared_platform import prepared_platform
 
 NAME = 'Sign & Co. <b>"SSO"</b>'
 
@@ -35,7 +36,7 @@ def joined(provider: OidcProvider, tmp_path_factory: pytest.TempPathFactory) -> 
         "oidc_name": NAME,
         "oidc_roles": "staff=engineer",
     }
-    with running_platform(tmp_path_factory.mktemp("joined") / "home", further=further) as running:
+    with prepared_platform(tmp_path_factory.mktemp("joined") / "home", further=further) as running:
         yield running
 
 

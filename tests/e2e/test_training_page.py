@@ -19,8 +19,9 @@ from playwright.sync_api import Page, expect
 
 from registry.settings import PROJECT_ROOT, child_environment
 from registry.testing.digit_set import write_digit_set
-from registry.testing.platform import Running, running_platform
+from registry.testing.platform import Running
 from registry.testing.requirements import require_package
+from tests.prepared_platform import prepared_platform
 
 _MINUTES = 600_000
 pytestmark = pytest.mark.timeout(1_200)
@@ -32,7 +33,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     require_package("ultralytics", "train")
     folder = tmp_path_factory.mktemp("training")
     source = write_digit_set(folder / "digits", {"train": 48, "val": 12, "test": 16}, 96)
-    with running_platform(folder / "home", demo=True, jobs=True) as running:
+    with prepared_platform(folder / "home", demo=True, jobs=True) as running:
         _nexusai(running, "datasets", "import", str(source), "--name", "digit-scenes")
         yield running
 

@@ -18,8 +18,9 @@ from registry.access.passwords import hash_password
 from registry.access.sessions import Sessions
 from registry.access.trail import trace_alone
 from registry.records import Database, Role, User, open_database, users
-from registry.testing.platform import ADMIN, PASSWORD, Running, running_platform
+from registry.testing.platform import ADMIN, PASSWORD, Running
 from tests.e2e.settling import PATIENCE_MS
+from tests.prepared_platform import prepared_platform
 
 HOSTILE = {
     "<img src=x onerror=alert(1)>": "<img src=x onerror=alert(1)>",
@@ -33,7 +34,7 @@ HOSTILE = {
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A platform with an administrator, and users whose names no form would let in."""
-    with running_platform(tmp_path_factory.mktemp("team") / "home") as running:
+    with prepared_platform(tmp_path_factory.mktemp("team") / "home") as running:
         database = open_database(running.settings.records_url)
         for name in HOSTILE:
             _let_in(database, name)

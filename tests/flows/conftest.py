@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from registry.settings import PROJECT_ROOT
-from registry.testing.platform import Running, running_platform, signed_in
+from registry.testing.platform import Running, signed_in
+from tests.prepared_platform import prepared_platform
 
 SAMPLES = sorted((PROJECT_ROOT / "data" / "samples").glob("*.jpg"))
 
@@ -65,7 +66,7 @@ class Works:
 def opened_works(home: Path, **further: str) -> Iterator[Works]:
     """A platform with jobs, and an administrator who asks it."""
     with (
-        running_platform(home, demo=True, jobs=True, further=further) as running,
+        prepared_platform(home, demo=True, jobs=True, further=further) as running,
         signed_in(running) as client,
     ):
         yield Works(running, client)

@@ -20,10 +20,10 @@ from registry.models.starters import local_card, local_files
 from registry.records import Role, open_database
 from registry.testing.hook_receiver import hook_receiver
 from registry.testing.onnx_models import model_with_outputs
-from registry.testing.platform import running_platform
 from registry.testing.played import play
 from registry.testing.requirements import require_tool
 from registry.testing.webrtc_viewer import watching
+from tests.prepared_platform import prepared_platform
 from tests.registry.worker.walk import Walk
 
 LOOKED_AGAIN_S = 3.0
@@ -46,7 +46,7 @@ _PLAY = """async (url) => {
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     home = tmp_path_factory.mktemp("cameras") / "home"
-    with running_platform(home, demo=True, cameras=True) as running:
+    with prepared_platform(home, demo=True, cameras=True) as running:
         yield Walk(running)
 
 
