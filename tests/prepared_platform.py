@@ -15,6 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mlflow import MlflowClient
+
 from flows.prefect_server import prefect_server
 from registry.models.process import free_port, running_mlflow, wait_for
 from registry.settings import PROJECT_ROOT, Settings, load_settings
@@ -44,8 +46,8 @@ def _made() -> Path:
             with tempfile.TemporaryDirectory(prefix="nexusai-home-") as folder:
                 settings = load_settings(home=Path(folder) / "home", port=free_port())
                 settings.prepare_home()
-                with running_mlflow(settings), _running_prefect(settings):
-                    pass
+                with running_mlflow(settings) as uri, _running_prefect(settings):
+                    MlflowClient(uri).search_registered_models()  # MLflow makes its tables when it is first asked
                 draft = Path(tempfile.mkdtemp(dir=_KEPT))
                 for name in (MLFLOW, PREFECT):
                     _copy_whole(settings.home / name, draft / name)

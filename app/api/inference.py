@@ -55,7 +55,8 @@ class MaskOut(BaseModel):
 class DetectionOut(BaseModel):
     """One detection; `box` is [x1, y1, x2, y2] in source pixels.
 
-    `mask` is there for segmentation, `keypoints` for poses: [x, y] or [x, y, visibility] for each point.
+    `mask` is there for segmentation, `keypoints` for poses: [x, y] or [x, y, visibility] for each point. `corners` is
+    there for oriented boxes: [x, y] of each corner in their order around the rectangle, also outside the image.
     """
 
     box: list[float]
@@ -64,6 +65,7 @@ class DetectionOut(BaseModel):
     score: float
     mask: MaskOut | None = None
     keypoints: list[list[float]] | None = None
+    corners: list[list[float]] | None = None
 
 
 class ClassOut(BaseModel):

@@ -5,7 +5,7 @@ import streamlit as st
 from app.ui.frame import card
 from registry.models.answer import KeptRun
 from registry.models.serving import Thresholds
-from registry.runtime.card import WITH_BOXES, Decoder, Task
+from registry.runtime.card import SUPPRESSED_HERE, WITH_BOXES, Task
 
 _MOST_SHOWN = 300
 _CLASSES_SHOWN = 20
@@ -33,7 +33,7 @@ def _drawn(kept: KeptRun) -> Thresholds:
         key=key.format("confidence"),
     )
     iou = most = None
-    if about.task in WITH_BOXES and about.decoder is Decoder.YOLO:
+    if about.task in WITH_BOXES and about.decoder in SUPPRESSED_HERE:
         iou = st.slider("Overlap (IoU)", 0.0, 1.0, defaults.iou, 0.01, key=key.format("iou"))
     if about.task is Task.CLASSIFY:
         choices = min(len(about.labels) or _CLASSES_SHOWN, _CLASSES_SHOWN)

@@ -11,7 +11,7 @@ from registry.conversion import agreement
 from registry.errors import InvalidModel, MissingExtra
 
 SOURCE, ONNX = "model.pt", "model.onnx"
-TASKS = ("detect", "segment", "pose", "classify")
+TASKS = ("detect", "segment", "pose", "classify", "obb")
 ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
     "ULTRALYTICS_SAFE_LOAD": "true",

@@ -8,9 +8,10 @@ import supervision as sv
 
 from registry.errors import UnsupportedOutputs
 from registry.runtime import heads
-from registry.runtime.card import Decoder, ModelCard, Task, Thresholds
+from registry.runtime.card import ORIENTED, Decoder, ModelCard, Task, Thresholds
 from registry.runtime.masks import instance_masks
-from registry.runtime.prediction import ClassScore, Prediction
+from registry.runtime.prediction import CORNERS, ClassScore, Prediction
+from registry.runtime.rotated import decode_yolo_obb, decode_yolo_obb_nms
 from registry.runtime.yunet import decode_yunet
 from registry.vision.letterbox import Placement
 
@@ -37,6 +38,8 @@ class AnswerReader:
         return Prediction(width, height, detections=self._detections(outputs, placement, thresholds))
 
     def _detections(self, outputs: Outputs, placement: Placement, thresholds: Thresholds) -> sv.Detections:
+        if self._card.decoder in ORIENTED:
+            return self._oriented(outputs[0], placement, thresholds)
         found = self._boxes(outputs, placement, thresholds)
         detections = sv.Detections(
             xyxy=placement.to_source(found.boxes_xyxy),
@@ -53,6 +56,21 @@ class AnswerReader:
             return detections[masks.area > 0]
         return detections
 
+    def _oriented(self, output: npt.NDArray[np.float32], placement: Placement, thresholds: Thresholds) -> sv.Detections:
+        """Rectangles by their corners, which may lie outside the picture, and the upright boxes around them."""
+        if self._card.decoder is Decoder.YOLO_OBB:
+            found = decode_yolo_obb(output, thresholds.confidence, thresholds.iou, thresholds.max_detections)
+        else:
+            found = decode_yolo_obb_nms(output, thresholds.confidence, thresholds.max_detections)
+        corners = placement.points_to_source(found.corners, clipped=False)
+        around = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+        return sv.Detections(
+            xyxy=np.clip(around, 0, (*placement.source_wh, *placement.source_wh)).astype(np.float32),
+            confidence=found.scores,
+            class_id=found.class_ids,
+            data={"class_name": self._names(found.class_ids), CORNERS: corners},
+        )
+
     def above(self, outputs: Outputs, confidence: float) -> Outputs:
         """The outputs of a head of boxes without what scores up to `confidence`: copies, the rest as it was.
 
@@ -60,7 +78,9 @@ class AnswerReader:
         """
         if self._card.decoder is Decoder.YUNET:
             return tuple(output.copy() for output in outputs)  # small, and the score is a product of two of them
-        if self._card.decoder is Decoder.YOLO:
+        if self._card.decoder is Decoder.YOLO_OBB_NMS:
+            return (outputs[0][:, outputs[0][0, :, 4] > confidence], *outputs[1:])
+        if self._card.decoder in (Decoder.YOLO, Decoder.YOLO_OBB):
             return (heads.yolo_above(outputs[0], confidence, self._extras(outputs)), *outputs[1:])
         return (heads.yolo_nms_above(outputs[0], confidence, self._extras(outputs)), *outputs[1:])
 
@@ -76,7 +96,7 @@ class AnswerReader:
         """How many values a box has beyond its corners, score and class."""
         if self._card.task is Task.SEGMENT:
             return outputs[1].shape[1] if outputs[1].ndim == 4 else 0
-        return prod(self._card.keypoint_shape) if self._card.keypoint_shape else 0
+        return prod(self._card.keypoint_shape) if self._card.keypoint_shape else int(self._card.decoder in ORIENTED)
 
     def _classes(self, output: npt.NDArray[np.float32], thresholds: Thresholds) -> tuple[ClassScore, ...]:
         decode = heads.decode_logits if self._card.decoder is Decoder.LOGITS else heads.decode_probabilities

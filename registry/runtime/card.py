@@ -34,6 +34,9 @@ class Decoder(StrEnum):
     `yolo-nms`: a float tensor (1, n, 6 + extras) of x1, y1, x2, y2, score, class in network pixels, already
     suppressed. The extras of both are nothing for `detect`; for `pose` the key points; for `segment` m mask
     coefficients, with a second float tensor (1, m, h, w) of prototypes.
+    `yolo-obb` and `yolo-obb-nms`: the same for `detect` with rectangles of any angle. The first is (1, 4 + labels + 1,
+    anchors), the last row the angle in radians; the second (1, n, 7) of centre-x, centre-y, width, height, score,
+    class, angle, already suppressed.
     `yunet`: for each of the strides 8, 16 and 32 four float tensors (1, cells, 1), (1, cells, 1), (1, cells, 4) and
     (1, cells, 10), as the face detector of that name answers; always `pose` with five points.
     `logits` and `probabilities`: one float tensor (1, labels).
@@ -44,12 +47,18 @@ class Decoder(StrEnum):
 
     YOLO = "yolo"
     YOLO_NMS = "yolo-nms"
+    YOLO_OBB = "yolo-obb"
+    YOLO_OBB_NMS = "yolo-obb-nms"
     YUNET = "yunet"
     LOGITS = "logits"
     PROBABILITIES = "probabilities"
     EMBEDDING = "embedding"
     RAPIDOCR = "rapidocr"
     SAM = "sam"
+
+
+ORIENTED = frozenset({Decoder.YOLO_OBB, Decoder.YOLO_OBB_NMS})  # answer rectangles of any angle
+SUPPRESSED_HERE = frozenset({Decoder.YOLO, Decoder.YOLO_OBB, Decoder.YUNET})  # overlaps are not the graph's matter
 
 
 class _Frozen(BaseModel):

@@ -3,12 +3,14 @@
 from math import prod
 
 from registry.errors import InvalidCard, InvalidModel, UnsupportedOutputs
-from registry.runtime.card import WITH_BOXES, Decoder, ModelCard, Task
+from registry.runtime.card import ORIENTED, WITH_BOXES, Decoder, ModelCard, Task
 from registry.runtime.graph_session import FLOAT_TYPES, GraphSession, TensorSpec
 
 _TASKS = {
     Decoder.YOLO: WITH_BOXES,
     Decoder.YOLO_NMS: WITH_BOXES,
+    Decoder.YOLO_OBB: frozenset({Task.DETECT}),
+    Decoder.YOLO_OBB_NMS: frozenset({Task.DETECT}),
     Decoder.YUNET: frozenset({Task.POSE}),
     Decoder.LOGITS: frozenset({Task.CLASSIFY}),
     Decoder.PROBABILITIES: frozenset({Task.CLASSIFY}),
@@ -52,6 +54,10 @@ def layout(card: ModelCard) -> str:
         return "one float tensor (1, d)"
     if card.decoder is Decoder.YUNET:
         return "twelve float tensors (1, cells, n) with n of 1, 1, 4 and 10 for each of three strides"
+    if card.decoder is Decoder.YOLO_OBB:
+        return "one float tensor (1, 4 + labels + 1, anchors)"
+    if card.decoder is Decoder.YOLO_OBB_NMS:
+        return "one float tensor (1, n, 7)"
     points = f" + {prod(card.keypoint_shape)}" if card.keypoint_shape else ""
     extras = " + m" if card.task is Task.SEGMENT else points
     boxes = f"(1, 4 + labels{extras}, anchors)" if card.decoder is Decoder.YOLO else f"(1, n, 6{extras})"
@@ -88,12 +94,12 @@ def _outputs_fit(outputs: tuple[TensorSpec, ...], card: ModelCard) -> bool:
     if card.task not in WITH_BOXES:
         columns = len(card.labels) if card.task is Task.CLASSIFY and card.labels else None
         return _fits(first, (2, 3, 4), {0: 1, 1: columns, 2: 1, 3: 1})
-    extras: int | None = prod(card.keypoint_shape) if card.keypoint_shape else 0
+    extras: int | None = prod(card.keypoint_shape) if card.keypoint_shape else int(card.decoder in ORIENTED)
     if card.task is Task.SEGMENT:
         if not _fits(outputs[1], (4,), {0: 1}):
             return False
         extras = outputs[1].fixed(1) if outputs[1].shape else None
-    if card.decoder is Decoder.YOLO_NMS:
+    if card.decoder in (Decoder.YOLO_NMS, Decoder.YOLO_OBB_NMS):
         return _fits(first, (3,), {0: 1, 2: None if extras is None else 6 + extras})
     rows = 4 + len(card.labels) + extras if card.labels and extras is not None else None
     return _fits(first, (3,), {0: 1, 1: rows})

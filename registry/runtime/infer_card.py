@@ -15,7 +15,8 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _STRIDE_SETS = ((8, 16, 32), (8, 16, 32, 64), (16, 32), (8,), (16,), (32,))
 _MAX_LABELS = 20_000
 _SUPPORTED = "(1, 4 + labels, anchors), (1, n, 6) or (1, labels), or boxes with prototypes (1, m, h, w)"
-_SERVED = ("", Task.DETECT, Task.SEGMENT, Task.POSE, Task.CLASSIFY)
+_OBB = "obb"  # how Ultralytics calls detection with oriented boxes
+_SERVED = ("", Task.DETECT, Task.SEGMENT, Task.POSE, Task.CLASSIFY, _OBB)
 _PASS_THROUGH = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze"})
 
 
@@ -51,11 +52,11 @@ def infer_card(model_bytes: bytes) -> ModelCard:
     graph = _describe(model)
     if metadata.task not in _SERVED:
         raise UnsupportedOutputs(
-            f"the model's metadata says task {metadata.task[:40]!r}; detect, segment, pose and classify are served",
+            f"the model's metadata says task {metadata.task[:40]!r}; {', '.join(_SERVED[1:])} are served",
             hint="A model of another task needs a card that says how it is read.",
         )
     decoder = _decoder(graph, metadata)
-    make = _box_card if decoder in (Decoder.YOLO, Decoder.YOLO_NMS) else _class_card
+    make = _class_card if decoder in (Decoder.PROBABILITIES, Decoder.LOGITS) else _box_card
     try:
         return make(graph, metadata, decoder)
     except ValidationError as error:
@@ -95,10 +96,11 @@ def _decoder(graph: _Graph, metadata: ExportMetadata) -> Decoder:
     if len(output) == 2 or (len(output) == 4 and output[2:] == (1, 1)):
         return Decoder.PROBABILITIES if graph.last_operator in ("Softmax", "Sigmoid") else Decoder.LOGITS
     extras = _extras(graph, metadata)
+    is_oriented = metadata.task == _OBB
     if len(output) == 3 and not metadata.suppressed and _is_yolo(graph, metadata, extras):
-        return Decoder.YOLO
+        return Decoder.YOLO_OBB if is_oriented else Decoder.YOLO
     if len(output) == 3 and output[2] == 6 + extras:
-        return Decoder.YOLO_NMS
+        return Decoder.YOLO_OBB_NMS if is_oriented else Decoder.YOLO_NMS
     hint = ""
     if len(output) == 3 and output[2] > 6:
         hint = "This looks like YOLOv5's or a transformer's layout: export with built-in suppression (nms=True)."
@@ -108,15 +110,18 @@ def _decoder(graph: _Graph, metadata: ExportMetadata) -> Decoder:
 def _task(graph: _Graph, metadata: ExportMetadata) -> Task:
     """What a graph with boxes answers. Raises UnsupportedOutputs when its metadata says otherwise than its outputs."""
     found = Task.SEGMENT if graph.prototypes else Task.POSE if metadata.task == Task.POSE else Task.DETECT
-    if metadata.task not in ("", found) or (found is Task.POSE and metadata.keypoint_shape is None):
+    said = Task.DETECT if metadata.task == _OBB else metadata.task
+    if said not in ("", found) or (found is Task.POSE and metadata.keypoint_shape is None):
         raise UnsupportedOutputs(f"the model's metadata says task {metadata.task}; its outputs are not those of one")
     return found
 
 
 def _extras(graph: _Graph, metadata: ExportMetadata) -> int:
-    """How many values an object has beyond its box and classes: mask coefficients or key points."""
+    """How many values an object has beyond its box and classes: mask coefficients, key points or an angle."""
     if graph.prototypes:
         return graph.prototypes[1]
+    if metadata.task == _OBB:
+        return 1
     return prod(metadata.keypoint_shape) if metadata.task == Task.POSE and metadata.keypoint_shape else 0
 
 
@@ -138,7 +143,7 @@ def _box_card(graph: _Graph, metadata: ExportMetadata, decoder: Decoder) -> Mode
     stride = metadata.stride or 32
     nominal_h, nominal_w = metadata.size_hw or (640, 640)
     labels = metadata.labels
-    if decoder is Decoder.YOLO and not labels:
+    if decoder in (Decoder.YOLO, Decoder.YOLO_OBB) and not labels:
         labels = _numbered(graph.output[1] - 4 - _extras(graph, metadata))
     task = _task(graph, metadata)
     return ModelCard(

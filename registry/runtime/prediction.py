@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import supervision as sv
+from supervision.config import ORIENTED_BOX_COORDINATES
 
 from registry.vision.runs import coco_rle
 
+CORNERS = ORIENTED_BOX_COORDINATES
 TIMING_STAGES = ("decode", "preprocess", "inference", "postprocess", "queue", "total")
 
 
@@ -37,8 +39,9 @@ class Prediction:
     """The answer for one image, in source pixels; exactly one of the four answers is not None.
 
     `detections.data["class_name"]` carries the labels, as supervision's annotators expect; `data["keypoints"]`, of a
-    pose model, (n, points, 2 or 3) float32 of x, y and, if there, a visibility in [0, 1]; `mask`, of a segmenter, a
-    `sv.CompactMask`. `embedding` is (d,) float32 of length 1. `timing_ms` has a value for each of TIMING_STAGES.
+    pose model, (n, points, 2 or 3) float32 of x, y and, if there, a visibility in [0, 1]; `data[CORNERS]`, of a head
+    of oriented boxes, (n, 4, 2) float32; `mask`, of a segmenter, a `sv.CompactMask`. `embedding` is (d,) float32 of
+    length 1. `timing_ms` has a value for each of TIMING_STAGES.
     """
 
     width: int
@@ -84,7 +87,7 @@ class Prediction:
 def detection_rows(detections: sv.Detections) -> list[dict[str, Any]]:
     """Detections as JSON-safe rows `{"box", "class_id", "label", "score"}`, boxes xyxy in source pixels.
 
-    A row has `mask`, uncompressed COCO run lengths of the whole image, and `keypoints`, where the task has them.
+    A row has `mask`, uncompressed COCO run lengths of the whole image, `keypoints` and `corners`, where there are any.
     """
     count = len(detections)
     boxes = np.round(detections.xyxy.astype(np.float64), 2).tolist()
@@ -111,6 +114,10 @@ def _extras(detections: sv.Detections) -> list[dict[str, Any]]:
         points = np.asarray(detections.data["keypoints"], np.float64)
         for extra, rounded in zip(extras, np.round(points, 3).tolist(), strict=True):
             extra["keypoints"] = rounded
+    if CORNERS in detections.data:
+        corners = np.round(np.asarray(detections.data[CORNERS], np.float64), 2).tolist()
+        for extra, rounded in zip(extras, corners, strict=True):
+            extra["corners"] = rounded
     return extras
 
 

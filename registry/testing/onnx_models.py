@@ -6,8 +6,10 @@ the real runtime without weights or torch. Every maker returns ONNX bytes; the c
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from registry.runtime.card import Decoder, InputSpec, ModelCard, Task
 
@@ -157,6 +159,21 @@ def model_with_outputs(shape: Sequence[int], count: int = 1, metadata: Mapping[s
         helper.make_tensor("shape", TensorProto.INT64, [len(shape)], list(shape)),
     ]
     graph = helper.make_graph(nodes, "zeros", [_image(64)], [_output(name, shape) for name in names], extra)
+    return _bytes(graph, metadata)
+
+
+def constant_answer(answer: npt.NDArray[np.float32], metadata: Mapping[str, str], side: int = 64) -> bytes:
+    """A graph that answers these numbers, whatever the picture of `side` x `side` shows."""
+    nodes = [
+        helper.make_node("ReduceMax", ["images"], ["peak"], keepdims=0),
+        helper.make_node("Mul", ["peak", "zero"], ["nothing"]),
+        helper.make_node("Add", ["answer", "nothing"], ["output0"]),
+    ]
+    extra = [
+        helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
+        numpy_helper.from_array(answer, "answer"),
+    ]
+    graph = helper.make_graph(nodes, "constant", [_image(side)], [_output("output0", answer.shape)], extra)
     return _bytes(graph, metadata)
 
 

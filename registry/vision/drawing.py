@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import supervision as sv
+from supervision.config import ORIENTED_BOX_COORDINATES
 
 from registry.vision.images import ImageBgr
 
@@ -72,7 +73,8 @@ def draw_marked(
     """Outlines in the palette's colours by class id and, where there are labels, those beside them; may draw on
     the canvas itself."""
     thickness, text_scale, padding = _scales(canvas)
-    canvas = np.asarray(sv.BoxAnnotator(color=palette, thickness=thickness).annotate(canvas, marked))
+    annotate = sv.OrientedBoxAnnotator if ORIENTED_BOX_COORDINATES in marked.data else sv.BoxAnnotator
+    canvas = np.asarray(annotate(color=palette, thickness=thickness).annotate(canvas, marked))
     if labels is None:
         return canvas
     annotator = sv.LabelAnnotator(
@@ -102,6 +104,8 @@ def _draw_boxes(canvas: ImageBgr, detections: sv.Detections, factor: int) -> Ima
         confidence=detections.confidence,
         class_id=detections.class_id if detections.class_id is not None else np.zeros(len(detections), int),
     )
+    if ORIENTED_BOX_COORDINATES in detections.data:
+        scaled.data[ORIENTED_BOX_COORDINATES] = np.asarray(detections.data[ORIENTED_BOX_COORDINATES]) * factor
     large_first = np.argsort(-scaled.area)  # so that the outlines and labels of small objects stay on top
     labels = _labels(detections)
     return draw_marked(canvas, scaled[large_first], PALETTE, [labels[index] for index in large_first])

@@ -31,14 +31,14 @@ class Placement:
         source: Boxes = (boxes_xyxy.astype(np.float32) - _twice(self.pad_xy)) / _twice(self.ratio_xy)
         return np.minimum(np.maximum(source, np.float32(0)), _twice(self.source_wh))
 
-    def points_to_source(self, points: npt.NDArray[np.floating]) -> Boxes:
-        """Points (…, 2 or more) with x, y in network pixels first to a new float32 array in source pixels, clipped.
+    def points_to_source(self, points: npt.NDArray[np.floating], *, clipped: bool = True) -> Boxes:
+        """Points (…, 2 or more) with x, y in network pixels first to a new float32 array in source pixels.
 
-        What follows x and y, such as a visibility, is kept.
+        They are moved into the image where `clipped`. What follows x and y, such as a visibility, is kept.
         """
         source: Boxes = points.astype(np.float32)
         placed = (source[..., :2] - np.array(self.pad_xy, np.float32)) / np.array(self.ratio_xy, np.float32)
-        source[..., :2] = np.clip(placed, 0, self.source_wh)
+        source[..., :2] = np.clip(placed, 0, self.source_wh) if clipped else placed
         return source
 
     def to_network(self, boxes_xyxy: npt.NDArray[np.floating]) -> Boxes:

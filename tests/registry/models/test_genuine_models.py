@@ -17,7 +17,7 @@ from registry.models.journey import DONE, FAILED, SKIPPED, WAITING, Journey
 from registry.models.registry import ModelRegistry
 from registry.models.serving import Serving
 from registry.models.types import ModelVersion
-from registry.runtime.card import ModelCard, Task
+from registry.runtime.card import ORIENTED, ModelCard, Task
 from registry.settings import PROJECT_ROOT
 from registry.testing import hostile_files, onnx_models
 from registry.testing.face_models import FACE_CARD, bright_face_detector
@@ -141,8 +141,8 @@ def test_a_trained_checkpoint_is_converted_and_the_code_in_it_does_not_run(
     assert not (trained.parent / "canary").exists()
 
 
-TASKS = {"": "detect", "-seg": "segment", "-pose": "pose", "-cls": "classify"}
-SHORT = ("yolo11n-cls", "yolo11n-pose", "yolo26n-seg")
+TASKS = {"": "detect", "-seg": "segment", "-pose": "pose", "-cls": "classify", "-obb": "detect"}
+SHORT = ("yolo11n-cls", "yolo11n-pose", "yolo11n-obb", "yolo26n-seg")
 ARCHITECTURES = [
     pytest.param(
         f"{family}{suffix}", task, marks=() if f"{family}{suffix}" in SHORT else pytest.mark.slow, id=family + suffix
@@ -172,6 +172,7 @@ def test_what_ultralytics_exports_itself_passes(
     assert made.card.task == task
     assert [step.state for step in journey.steps] == [DONE, DONE, SKIPPED if form == "onnx" else DONE, DONE, DONE]
     assert len(made.card.labels) in (1, 80, 1_000)
+    assert (made.card.decoder in ORIENTED) == architecture.endswith("-obb")
 
 
 def test_faces_in_the_layout_of_yunet_pass(taken: Callable[..., Any], serving: Serving, engineer: Actor) -> None:
