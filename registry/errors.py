@@ -11,6 +11,7 @@
     │   ├── QuotaExceeded             413  quota_exceeded
     │   ├── InvalidModel              422  model_invalid
     │   │   ├── UnsupportedOutputs    422  model_outputs_unsupported
+    │   │   ├── ModelTooSlow          504  model_too_slow
     │   │   └── ChecksumMismatch      422  checksum_mismatch
     │   ├── InvalidCard               422  card_invalid
     │   ├── InvalidDataset            422  dataset_invalid
@@ -166,6 +167,17 @@ class UnsupportedOutputs(InvalidModel):
 
     code = "model_outputs_unsupported"
     default_hint = "docs/models.md lists the output layouts that are understood; the card's `decoder` can name one."
+
+
+class ModelTooSlow(InvalidModel):
+    """A run of a model that was ended because it took too long."""
+
+    code = "model_too_slow"
+    status = 504
+    default_hint = (
+        "Send a smaller image, or serve a smaller model: `nexusai models tune` finds the fastest way to run one here. "
+        "A model that is slow on some pictures only may be built to be: look at where it comes from."
+    )
 
 
 class ChecksumMismatch(InvalidModel):

@@ -22,6 +22,7 @@ _MEANINGS = {
     "422": "A value cannot be used as it was given; the message names it.",
     "429": "The caller is above a limit; `Retry-After` says how long to wait.",
     "503": "Something the platform needs does not answer at the moment.",
+    "504": "The model took too long for the image; the run was ended.",
 }
 _SCHEMA = {
     "type": "object",
@@ -104,6 +105,8 @@ def _refusals(method: str, path: str, operation: dict[str, Any], *, is_public: b
         yield "403"
     if "{" in path or method == "delete" or "404" in operation["responses"]:
         yield "404"
+    if "504" in operation["responses"]:
+        yield "504"
     if method != "get":
         yield from ("409", "413")
     if "requestBody" in operation:

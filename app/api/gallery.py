@@ -98,7 +98,7 @@ class Forgotten(BaseModel):
     deleted: int
 
 
-@router.post("/enrol", status_code=201, responses={404: {}})
+@router.post("/enrol", status_code=201, responses={404: {}, 504: {}})
 async def enrol(  # noqa: PLR0913 - the fields of the form
     *,
     rooms: Rooms,
@@ -116,7 +116,7 @@ async def enrol(  # noqa: PLR0913 - the fields of the form
     return _shown(await run_in_threadpool(rooms.gallery.enrol, caller, image, embedder, label, gallery))
 
 
-@router.post("/identify", response_model=IdentifyAnswer, responses={404: {}})
+@router.post("/identify", response_model=IdentifyAnswer, responses={404: {}, 504: {}})
 async def identify(  # noqa: PLR0913 - the fields of the form
     *,
     rooms: Rooms,

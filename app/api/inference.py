@@ -130,7 +130,7 @@ class PredictForm(BaseModel):
 
 @admitted.post(
     "/predict",
-    responses={200: {"model": PredictAnswer}, 404: {}},
+    responses={200: {"model": PredictAnswer}, 404: {}, 504: {}},
     openapi_extra=described(PredictForm, "a JPEG, PNG, WebP, BMP or TIFF image"),
 )
 async def predict(request: Request, rooms: Rooms, caller: Caller) -> Response:

@@ -54,11 +54,15 @@ _MICROSOFT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class NodeLimits:
-    """Bounds on a graph's program: nodes after every function is written out, nesting of subgraphs, loop rounds."""
+    """Bounds on a graph's program: nodes after every function is written out, nesting of subgraphs, loop rounds.
+
+    `loop_nodes` is the most that the rounds of one loop come to, each with the nodes of its body.
+    """
 
     nodes: int = 50_000
     depth: int = 4
     loop_rounds: int = 10_000
+    loop_nodes: int = 1_000_000
 
 
 @dataclass(slots=True)
@@ -114,9 +118,13 @@ def _count_nodes(walk: _Walk, nodes: Iterable[onnx.NodeProto], rounds: dict[str,
         looping = loops + (node.op_type in _LOOPS)
         if node.op_type in _LOOPS:
             _check_loop(node, rounds, looping, walk.limits)
+        body = 0
         for graph in _subgraphs(node):
             inner = rounds | _constants(graph.initializer, graph.node)
-            total += _count_nodes(walk, graph.node, inner, depth + 1, looping)
+            body += _count_nodes(walk, graph.node, inner, depth + 1, looping)
+        if node.op_type == "Loop":
+            _check_rounds(node, rounds[node.input[0]] * body, walk.limits)
+        total += body
         if total > walk.limits.nodes:
             raise InvalidModel(f"the graph has more than {walk.limits.nodes} nodes")
     return total
@@ -148,6 +156,12 @@ def _check_loop(node: onnx.NodeProto, rounds: dict[str, int], loops: int, limits
         raise InvalidModel(f"{name} is a Loop whose number of rounds is not a constant")
     if count > limits.loop_rounds:
         raise InvalidModel(f"{name} is a Loop of {count} rounds; at most {limits.loop_rounds} are accepted")
+
+
+def _check_rounds(node: onnx.NodeProto, nodes: int, limits: NodeLimits) -> None:
+    if nodes > limits.loop_nodes:
+        name = node.name[:80] or node.op_type
+        raise InvalidModel(f"{name} is a Loop that runs {nodes} nodes in all; at most {limits.loop_nodes} are accepted")
 
 
 def _subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:

@@ -46,6 +46,7 @@ class GraphSession(ABC):
 
         Raises:
             InvalidModel: the graph failed on this tensor, with the runtime's reason.
+            ModelTooSlow: it took longer than a run may; the session can be run again.
         """
 
     @property

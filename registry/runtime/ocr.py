@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from registry.errors import InvalidModel, MissingExtra, UnsupportedOutputs
+from registry.errors import InvalidModel, MissingExtra, ModelTooSlow, UnsupportedOutputs
 from registry.runtime.card import ModelCard, Thresholds
 from registry.runtime.contract import check_task
 from registry.runtime.graph_check import parse_model
@@ -85,7 +85,7 @@ class OcrReader(VisionModel):
         fitted, ratio = _fit(image_bgr)
         began = perf_counter()
         with self._turn:
-            found = self._engine(fitted, text_score=0.0)
+            found = _read(self._engine, fitted)
         ended = perf_counter()
         lines: tuple[TextLine, ...] = ()
         if getattr(found, "boxes", None) is not None and found.txts is not None:
@@ -97,6 +97,17 @@ class OcrReader(VisionModel):
             return Prediction(width, height, lines=tuple(kept[: thresholds.max_detections]))
 
         return RawAnswer(read, self.defaults, (began - started) * 1e3, (ended - began) * 1e3)
+
+
+def _read(engine: Any, image_bgr: ImageBgr) -> Any:
+    from rapidocr.inference_engine.onnxruntime.main import ONNXRuntimeError
+
+    try:
+        return engine(image_bgr, text_score=0.0)
+    except ONNXRuntimeError as error:  # what a session raised is its cause
+        if isinstance(error.__cause__, ModelTooSlow):
+            raise error.__cause__ from None
+        raise InvalidModel(f"a graph of the text reader failed: {str(error.__cause__)[:300]}") from error
 
 
 def _check_roles(sessions: Mapping[str, Any]) -> None:

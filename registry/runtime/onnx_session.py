@@ -1,6 +1,7 @@
 """An ONNX Runtime session built from checked bytes: one image tensor in, arrays out."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +14,8 @@ from registry.errors import BackendUnavailable, InvalidModel
 from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import GraphSession, TensorSpec, reason_of
 from registry.runtime.host_choice import Backend
-from registry.runtime.providers import PROVIDERS, load_gpu_libraries, possible, providers_of, why_not
+from registry.runtime.providers import CPU, PROVIDERS, load_gpu_libraries, possible, providers_of, why_not
+from registry.runtime.run_deadline import BUILD_SECONDS, RUN_SECONDS, WATCHDOG, too_slow
 from registry.vision.tensor import Tensor
 
 ORT_ERRORS = (
@@ -30,9 +32,49 @@ ORT_ERRORS = (
 )
 
 
+class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
+    """A session whose runs end: each may take RUN_SECONDS for every image of its batch.
+
+    On a GPU the first run, and with TensorRT every run, may take BUILD_SECONDS at least. ONNX Runtime stops between
+    two operators, inside loops and branches too, and the session can be run again.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        provider = self.get_providers()[0]
+        self._builds_always = provider == PROVIDERS[Backend.TENSORRT]
+        self._may_build = provider != CPU
+
+    def run(
+        self,
+        output_names: Sequence[str] | None,
+        input_feed: Mapping[str, npt.NDArray[np.generic]],
+        run_options: ort.RunOptions | None = None,
+    ) -> list[Any]:
+        """See `InferenceSession.run`. Raises ModelTooSlow."""
+        options = run_options or ort.RunOptions()
+        seconds = self._seconds(input_feed)
+        run = WATCHDOG.begin(partial(setattr, options, "terminate", True), seconds)
+        try:
+            answers: list[Any] = super().run(output_names, input_feed, options)
+        except ORT_ERRORS as error:
+            if run.ended:
+                raise too_slow(seconds) from error
+            raise
+        finally:
+            WATCHDOG.finish(run)
+        self._may_build = self._builds_always
+        return answers
+
+    def _seconds(self, inputs: Mapping[str, npt.NDArray[np.generic]]) -> float:
+        images = max((len(value) for value in inputs.values() if value.ndim == 4), default=1)
+        seconds = RUN_SECONDS * max(images, 1)
+        return max(seconds, BUILD_SECONDS) if self._may_build else seconds
+
+
 def raw_session(
     model_bytes: bytes, threads: int, backend: Backend = Backend.CPU, engines: Path | None = None
-) -> ort.InferenceSession:
+) -> BoundedSession:
     """A session from bytes that passed `check_graph`, with `threads` threads for one run on the processor.
 
     Bytes, not a path: ONNX Runtime then knows no folder to read further files from. `engines` is the folder that
@@ -52,7 +94,7 @@ def raw_session(
         load_gpu_libraries()
     providers = providers_of(backend, model_bytes, engines)
     try:
-        session = ort.InferenceSession(model_bytes, session_options(threads), providers=providers, enable_fallback=0)
+        session = BoundedSession(model_bytes, session_options(threads), providers=providers, enable_fallback=0)
     except ORT_ERRORS as error:
         if backend.on_gpu:
             raise _not_started(backend, reason_of(error)) from error
@@ -90,13 +132,13 @@ class OnnxSession(GraphSession):
         self._use(raw_session(model_bytes, threads, backend, engines))
 
     @classmethod
-    def over(cls, session: ort.InferenceSession) -> Self:
+    def over(cls, session: BoundedSession) -> Self:
         """The same over a session that is there already."""
         made = cls.__new__(cls)
         made._use(session)
         return made
 
-    def _use(self, session: ort.InferenceSession) -> None:
+    def _use(self, session: BoundedSession) -> None:
         self._session = session
         self._describe(_specs(session.get_inputs()), _specs(session.get_outputs()), session.get_providers())
 
@@ -105,11 +147,12 @@ class OnnxSession(GraphSession):
         return run_graph(self._session, {self.input.name: tensor.astype(self.input_dtype, copy=False)})
 
 
-def run_graph(session: ort.InferenceSession, inputs: Mapping[str, npt.NDArray[np.generic]]) -> tuple[Tensor, ...]:
+def run_graph(session: BoundedSession, inputs: Mapping[str, npt.NDArray[np.generic]]) -> tuple[Tensor, ...]:
     """Every output of a session for these inputs, as float32.
 
     Raises:
         InvalidModel: the graph failed on them, with ONNX Runtime's reason.
+        ModelTooSlow: it took longer than a run may.
     """
     try:
         answers = session.run(None, dict(inputs))

@@ -1,20 +1,24 @@
 """A session of OpenVINO over the same checked ONNX bytes: one image tensor in, arrays out."""
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import onnx
 
-from registry.errors import BackendUnavailable, InvalidModel
+from registry.errors import BackendUnavailable, InvalidModel, ModelTooSlow
 from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import GraphSession, TensorSpec, reason_of
+from registry.runtime.run_deadline import RUN_SECONDS, too_slow
 from registry.vision.tensor import Tensor
 
 PROVIDER = "OpenVINO"
 HOW_TO_GET = 'pip install "nexusai[openvino]"'
 _DEVICE = "CPU"
+_LOOPS = frozenset({"Loop", "Scan"})
 _KINDS = {"f32": "tensor(float)", "f16": "tensor(float16)"}
 
 
@@ -25,11 +29,11 @@ class OpenVinoSession(GraphSession):
 
     Raises:
         InvalidModel: the graph is refused, or OpenVINO cannot build it.
-        BackendUnavailable: OpenVINO is not installed, or the processor has no such precision.
+        BackendUnavailable: OpenVINO is not installed, the processor has no such precision, or the graph has a loop.
     """
 
     def __init__(self, model_bytes: bytes, threads: int, streams: int = 1, precision: str = "f32") -> None:
-        check_graph(model_bytes)
+        _refuse_loops(check_graph(model_bytes))
         core = _core()
         if precision != "f32" and precision not in precisions():
             raise BackendUnavailable(f"this processor has no {precision} instructions: openvino runs in f32 here")
@@ -47,15 +51,60 @@ class OpenVinoSession(GraphSession):
         self._idle: deque[Any] = deque()  # as many requests as there were runs at once
 
     def run(self, tensor: Tensor) -> tuple[Tensor, ...]:
-        """See `GraphSession.run`."""
+        """See `GraphSession.run`. While a run goes on that took too long, every other is refused: it would wait."""
+        if _goes_on(self._compiled):
+            raise ModelTooSlow(f"the model is still busy with an image that took longer than {RUN_SECONDS:g} s")
         request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
+        given = [np.ascontiguousarray(tensor, self.input_dtype)]
+        seconds = RUN_SECONDS * max(len(tensor), 1)
         try:
-            found = request.infer([np.ascontiguousarray(tensor, self.input_dtype)], share_inputs=True)
+            request.start_async(given, share_inputs=True)
+            in_time = request.wait_for(int(seconds * 1e3))
         except RuntimeError as error:
             raise InvalidModel(f"the graph failed on an input of {tensor.shape}: {_last_line(error)}") from error
-        answers = tuple(np.array(found[port], np.float32) for port in self._compiled.outputs)
+        if not in_time:
+            _late.append((self._compiled, request, given))
+            raise too_slow(seconds)
+        answers = tuple(np.array(request.get_tensor(port).data, np.float32) for port in self._compiled.outputs)
         self._idle.append(request)
         return answers
+
+
+# Runs that nobody waits for any more. OpenVINO does not stop them, and would wait for one whose request is let go.
+_late: list[tuple[Any, Any, Any]] = []
+
+
+def _goes_on(compiled: Any) -> bool:
+    """Whether a late run of this graph is still under way."""
+    for late in list(_late):
+        if _ended(late[1]):
+            _late.remove(late)
+    return any(late[0] is compiled for late in _late)
+
+
+def _ended(request: Any) -> bool:
+    try:
+        return bool(request.wait_for(0))
+    except RuntimeError:
+        return True
+
+
+def _refuse_loops(model: onnx.ModelProto) -> None:
+    """A loop's rounds may hang on the image, and OpenVINO cannot be stopped inside one."""
+    bodies = [model.graph.node, *(function.node for function in model.functions)]
+    if any(node.op_type in _LOOPS for body in bodies for node in _with_inner(body)):
+        raise BackendUnavailable(
+            "openvino does not run a graph with loops here: it could not be stopped inside one",
+            hint="Run this model by onnxruntime-cpu.",
+        )
+
+
+def _with_inner(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            for graph in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                yield from _with_inner(graph.node)
 
 
 def openvino_version() -> str:

@@ -21,7 +21,7 @@ from registry.runtime.background import aside
 from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import reason_of
 from registry.runtime.machine import instructions
-from registry.runtime.onnx_session import ORT_ERRORS, raw_session, session_options
+from registry.runtime.onnx_session import ORT_ERRORS, BoundedSession, raw_session, session_options
 from registry.runtime.providers import CPU
 
 _GRAPH, _WEIGHTS, _MANIFEST = "graph.onnx", "weights.bin", "manifest.json"
@@ -29,7 +29,7 @@ _SMALLEST_WEIGHT = 1_024  # bytes; a smaller one stays in the graph
 _log = structlog.get_logger(__name__)
 
 
-def prepared_sessions(model_bytes: bytes, folder: Path, threads: Sequence[int]) -> list[ort.InferenceSession]:
+def prepared_sessions(model_bytes: bytes, folder: Path, threads: Sequence[int]) -> list[BoundedSession]:
     """A CPU session for each number of threads, over one set of weights.
 
     `folder` keeps what was prepared; where it cannot be written, each session holds its own weights. Raises
@@ -52,10 +52,10 @@ def _prepared(model_bytes: bytes, folder: Path) -> Path:
     return kept / _GRAPH
 
 
-def _session(graph: Path, threads: int) -> ort.InferenceSession:
+def _session(graph: Path, threads: int) -> BoundedSession:
     options = session_options(threads)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is done
-    return ort.InferenceSession(str(graph), options, providers=[CPU])
+    return BoundedSession(str(graph), options, providers=[CPU])
 
 
 def _prepare(model_bytes: bytes, kept: Path) -> None:

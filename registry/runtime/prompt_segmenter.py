@@ -129,10 +129,10 @@ class PromptSegmenter(VisionModel):
 
         return RawAnswer(read, self.defaults, (hashed - started) * 1e3, (ended - hashed) * 1e3)
 
-    def warm_up(self) -> None:
-        """Ask for the middle of a grey image."""
-        height, width = self.card.input.height, self.card.input.width
-        self.segment(np.full((height, width, 3), 114, np.uint8), Prompts(points=[(width / 2, height / 2)]))
+    def try_on(self, image_bgr: ImageBgr) -> None:
+        """Ask for what is in the middle of the image."""
+        height, width = image_bgr.shape[:2]
+        self.segment(image_bgr, Prompts(points=[(width / 2, height / 2)]))
 
     def _encode(self, image_bgr: ImageBgr, ratio: float, key: bytes) -> Floats:
         with self._lock:

@@ -97,7 +97,10 @@ class VisionModel(ABC):
         prediction.timing_ms["total"] += decode_ms
         return prediction
 
+    def try_on(self, image_bgr: ImageBgr) -> None:
+        """Answer once about an image, with prompts where the model needs some. Raises as `predict`."""
+        self.predict(image_bgr)
+
     def warm_up(self) -> None:
         """Run once on a grey image of the card's size, so that the first request finds memory and threads ready."""
-        grey = np.full((self.card.input.height, self.card.input.width, 3), 114, np.uint8)
-        self.predict(grey)
+        self.try_on(np.full((self.card.input.height, self.card.input.width, 3), 114, np.uint8))

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from registry.errors import MissingExtra, RegistryError
+from registry.errors import MissingExtra, ModelTooSlow, RegistryError
 from registry.jobs.beside import beside
 from registry.jobs.tuning_parameters import FORM_TITLES, Form, OptimiseParameters
 from registry.runtime.backends import survey
@@ -49,7 +49,7 @@ class Optimisation:
             variant = self._make(form)
             ours, against = self._time(variant, backends_of(form))
         except RegistryError as error:
-            if isinstance(error, MissingExtra) or error.status == 422:
+            if isinstance(error, MissingExtra | ModelTooSlow) or error.status == 422:
                 return Outcome(form=form, failed="made", why=f"{error.message}. {error.hint}".strip())
             raise
         self.made[form] = variant

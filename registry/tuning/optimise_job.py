@@ -4,7 +4,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from registry.errors import Cancelled, InvalidInput, RegistryError
+from registry.errors import Cancelled, InvalidInput, ModelTooSlow, RegistryError
 from registry.jobs.in_mlflow import keep_in_mlflow, note_in_mlflow
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobCancelled, JobRun, Result
@@ -133,7 +133,7 @@ def _published(
             try_out({MODEL_FILE: variant.model_bytes}, variant.card)
             made = publish_form(rooms.models, run.owner(), parent, variant, report, outcome)
     except RegistryError as error:
-        if error.status != 422:
+        if error.status != 422 and not isinstance(error, ModelTooSlow):
             raise
         return outcome.model_copy(update={"failed": "checks", "why": f"{FORM_TITLES[outcome.form]}: {error.message}"})
     return outcome.model_copy(update={"made_version": made.version})

@@ -117,6 +117,10 @@ def loop(rounds: int | None, inner: list[onnx.NodeProto] | None = None) -> onnx.
     return build([node("Loop", ("" if rounds is None else "rounds", "", "images"), ("out",), body=body)], weights)
 
 
+def a_long_loop():
+    return loop(10_000, [node("Identity", ("x",), (f"x{index}",)) for index in range(100)])
+
+
 def a_loop_in_a_loop():
     return loop(3, [loop(3).graph.node[0]])
 
@@ -170,6 +174,7 @@ BAD: list[tuple[Callable[[], onnx.ModelProto], str, str]] = [
     (lambda: loop(None), "not a constant", "a loop for ever"),
     (lambda: loop(10**9), "1000000000 rounds", "a loop of a billion rounds"),
     (a_loop_in_a_loop, "loop inside a loop", "rounds multiply"),
+    (a_long_loop, "1020000 nodes in all", "few enough rounds of a long body"),
     (lambda: branches(7), "nest deeper", "branches in branches"),
     (a_function_that_calls_itself, "calls itself", "recursion through functions"),
     (functions_that_double_thirty_times, "more than 50000 nodes", "a billion nodes from thirty functions"),
