@@ -29,6 +29,9 @@ _FACTS = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat")
 def main(order: dict[str, Any]) -> int:
     """Shut the doors, say which, do the work; the exit status."""
     kernel.prctl(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    kernel.prctl(kernel.CHILD_SUBREAPER, 1)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # of all on this machine, us first
     folder = Path(order["folder"])
     doors = _shut(folder, Path(order["root"]))
     sys.stdout.write(json.dumps(doors.to_dict()) + "\n")
@@ -64,6 +67,8 @@ def _shut(folder: Path, root: Path) -> Doors:
     paths = [path for path in map(Path, (*_prefixes(), str(PACKAGE), *_SYSTEM, *_FACTS)) if path.exists()]
     rooted = spaces and _tried(notes, "own root", lambda: own_root.enter(root, paths, folder))
     other_user = _become(uid, folder) if os.geteuid() == 0 else False
+    if os.geteuid() == 0:  # without capabilities root writes to its own folders alone
+        _give(folder, 0)
     os.chdir(folder)
     _tried(notes, "capabilities", kernel.drop_capabilities)
     kernel.prctl(kernel.NO_NEW_PRIVILEGES, 1)
@@ -76,21 +81,46 @@ def _shut(folder: Path, root: Path) -> Doors:
 
 
 def _leave_namespaces(uid: int, notes: list[str]) -> bool:
-    """New network, mounts, processes and IPC; without root inside a user namespace. The rest runs in a fork."""
+    """New network, mounts, processes and IPC; without root inside a user namespace.
+
+    The rest runs in a fork, with or without them: this process stays to see the end of all that comes of it.
+    """
     flags = kernel.NEW_MOUNTS | kernel.NEW_NETWORK | kernel.NEW_PIDS | kernel.NEW_IPC | kernel.NEW_UTS
     outside = os.geteuid(), os.getegid()
-    if not _tried(notes, "namespaces", lambda: kernel.unshare(flags | (kernel.NEW_USER if outside[0] else 0))):
-        return False
-    if outside[0]:
+    left = _tried(notes, "namespaces", lambda: kernel.unshare(flags | (kernel.NEW_USER if outside[0] else 0)))
+    if left and outside[0]:
         Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
         Path("/proc/self/uid_map").write_text(f"{uid} {outside[0]} 1", encoding="ascii")
         Path("/proc/self/gid_map").write_text(f"{uid} {outside[1]} 1", encoding="ascii")
     child = os.fork()
     if child:
-        _, status = os.waitpid(child, 0)
-        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+        os._exit(_outlive(child))
     kernel.prctl(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    return True
+    return left
+
+
+def _outlive(child: int) -> int:
+    """Wait for a child, then end what it left behind: orphans became ours. The child's exit status."""
+    pid, status = os.wait()
+    while pid != child:
+        pid, status = os.wait()
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            for orphan in _children():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(orphan, signal.SIGKILL)
+            os.wait()
+    return os.waitstatus_to_exitcode(status) & 0xFF
+
+
+def _children() -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent = entry.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:2]
+            if int(parent) == os.getpid() and state != "Z":
+                found.append(int(entry.parent.name))
+    return found
 
 
 def _give(folder: Path, uid: int) -> None:

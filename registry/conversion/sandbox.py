@@ -3,21 +3,21 @@
 import json
 import os
 import select
-import shutil
-import signal
 import stat
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from registry.conversion.doors import NOT_ISOLATED, RESULT, Doors
+from registry.conversion.family import end_all, takes_more
+from registry.conversion.foreign_tree import measure_tree, remove_tree
 from registry.errors import InvalidModel, RegistryError, Unavailable
 
 _CELL = Path(__file__).with_name("cell.py")
@@ -28,14 +28,19 @@ _RESULT_MOST = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a child may take. `memory` is what it can write to, `address` also what it maps; sizes in bytes."""
+    """What a child may take. `memory` is what it can write to, `address` also what it maps; sizes in bytes.
+
+    `memory` bounds each process, and all that it starts together. A thread counts among the `processes`: libraries
+    start several for each core.
+    """
 
     seconds: float
     memory: int
     address: int
     folder: int  # all that lies in its work folder, and its largest file
-    processes: int = 256
+    processes: int = 64 + 6 * (os.cpu_count() or 1)
     open_files: int = 256
+    entries: int = 10_000  # files and folders in its work folder
 
     def limits(self) -> dict[str, int]:
         """For setrlimit."""
@@ -73,7 +78,7 @@ def work_folder(parent: Path | None = None) -> Iterator[Path]:
         (job / "root").mkdir()
         yield job / "work"
     finally:
-        shutil.rmtree(job, ignore_errors=True)
+        remove_tree(job)
 
 
 def run_isolated(task: Task, folder: Path) -> tuple[Any, Doors]:
@@ -102,8 +107,7 @@ def run_isolated(task: Task, folder: Path) -> tuple[Any, Doors]:
     try:
         said = _listen(child, task, folder)
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+        end_all(child.pid)
         status = child.wait()
     doors = _doors(said)
     if status == NOT_ISOLATED:
@@ -138,7 +142,7 @@ def _listen(child: subprocess.Popen[bytes], task: Task, folder: Path) -> bytes:
     pipe = child.stdout
     if pipe is None:
         raise InvalidModel(f"{task.what} could not be listened to")
-    said = b""
+    said, next_look = b"", 0.0
     with pipe:
         while True:
             if select.select([pipe], [], [], _LOOK_S)[0]:
@@ -148,22 +152,26 @@ def _listen(child: subprocess.Popen[bytes], task: Task, folder: Path) -> bytes:
                 said = _shortened(said + some)
             if time.monotonic() > deadline:
                 raise InvalidModel(f"{task.what} took longer than {task.bounds.seconds:g} s")
-            if _size(folder) > task.bounds.folder:
-                raise InvalidModel(f"{task.what} wrote more than {task.bounds.folder >> 20} MiB")
+            if time.monotonic() >= next_look:
+                _look(child.pid, task, folder)
+                next_look = time.monotonic() + _LOOK_S
+
+
+def _look(child: int, task: Task, folder: Path) -> None:
+    """Raise InvalidModel when the child has more than it may have."""
+    bounds = task.bounds
+    if takes_more(child, bounds.memory):
+        raise InvalidModel(f"{task.what} took more than {bounds.memory >> 20} MiB of memory in all its processes")
+    size_bytes = measure_tree(folder, bounds.entries)
+    if size_bytes is None:
+        raise InvalidModel(f"{task.what} wrote more than {bounds.entries} files, or where they cannot be looked at")
+    if size_bytes > bounds.folder:
+        raise InvalidModel(f"{task.what} wrote more than {bounds.folder >> 20} MiB")
 
 
 def _shortened(said: bytes) -> bytes:
     first, line_end, rest = said.partition(b"\n")
     return first[:_TAIL] + line_end + rest[-_TAIL:]
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for base, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += os.lstat(os.path.join(base, name)).st_size  # noqa: PTH118 - a walk yields text
-    return total
 
 
 def _doors(said: bytes) -> Doors:

@@ -1,15 +1,18 @@
 """The work of a child that tries to get out, or to take too much: what a hostile model would do if it ran."""
 
 import json
+import mmap
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-PLAN = "plan.json"
+PLAN, BEATS = "plan.json", "beats"
 
 
 def work(folder: Path) -> str:
@@ -72,6 +75,67 @@ def _multiply(_folder: Path, _on: Any) -> str:
     return "did it"
 
 
+def _take_memory_by_forks(_folder: Path, on: Any) -> str:
+    """Each of 30 children takes what each of them may."""
+    for _ in range(30):
+        if not os.fork():
+            held = bytearray(on)
+            held[::4096] = b"x" * len(held[::4096])
+            os.read(os.pipe()[0], 1)
+    os.read(os.pipe()[0], 1)
+    return "did it"
+
+
+def _share_memory(_folder: Path, on: Any) -> str:
+    """Memory that is shared counts as nobody's data."""
+    held = mmap.mmap(-1, on)
+    for place in range(0, on, 4096):
+        held[place] = 1
+    os.read(os.pipe()[0], 1)
+    return "did it"
+
+
+def _scatter(folder: Path, on: Any) -> str:
+    for number in range(on):
+        (folder / f"{number}").touch()
+    os.read(os.pipe()[0], 1)
+    return "did it"
+
+
+def _dig(folder: Path, on: Any) -> str:
+    """Folders in one another, far beyond the longest path."""
+    os.chdir(folder)
+    for _ in range(on):
+        Path("d" * 200).mkdir()
+        os.chdir("d" * 200)
+    Path("deep").write_bytes(b"hidden")
+    os.read(os.pipe()[0], 1)
+    return "did it"
+
+
+def _leave(folder: Path, _on: Any) -> str:
+    """A grandchild in a session of its own, that nobody waits for, writes on when all others are gone."""
+    if not os.fork():
+        with suppress(OSError):
+            os.setsid()
+        if os.fork():
+            os._exit(0)
+        os.closerange(0, 3)
+        for _ in range(600):
+            with (folder / BEATS).open("a", encoding="ascii") as beats:
+                beats.write("x")
+            time.sleep(0.1)
+        os._exit(0)
+    while not (folder / BEATS).exists():
+        time.sleep(0.05)
+    return "did it"
+
+
+def _leave_and_stay(folder: Path, on: Any) -> str:
+    _leave(folder, on)
+    return _never_end(folder, on)
+
+
 def _never_end(_folder: Path, _on: Any) -> str:
     while True:
         pass
@@ -104,6 +168,12 @@ _ATTEMPTS: dict[str, Callable[[Path, Any], str]] = {
     "take memory": _take_memory,
     "fill": _fill,
     "multiply": _multiply,
+    "take memory by forks": _take_memory_by_forks,
+    "share memory": _share_memory,
+    "scatter": _scatter,
+    "dig": _dig,
+    "leave": _leave,
+    "leave and stay": _leave_and_stay,
     "never end": _never_end,
     "talk": _talk,
     "leave a link": _leave_link,

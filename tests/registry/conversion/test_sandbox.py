@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from registry.conversion import cell
@@ -93,6 +97,78 @@ def test_the_environment_is_empty_but_for_what_the_task_names() -> None:
 def test_a_child_that_takes_too_much_is_ended(what: str, bounds: Bounds, said: str) -> None:
     with pytest.raises(InvalidModel, match=said):
         attempt(what, None, bounds)
+
+
+@pytest.mark.parametrize(
+    ("what", "on", "said"),
+    [
+        ("take memory by forks", 100 * MIB, "256 MiB of memory in all its processes"),
+        ("share memory", 512 * MIB, "256 MiB of memory in all its processes"),
+        ("scatter", 30_000, "wrote more than 2000 files"),
+        ("dig", 30, "or where they cannot be looked at"),
+    ],
+)
+def test_what_no_limit_of_one_process_bounds_is_seen(what: str, on: int, said: str) -> None:
+    bounds = replace(BOUNDS, processes=64, entries=2_000)
+    with pytest.raises(InvalidModel, match=said):
+        attempt(what, on, bounds)
+
+
+@pytest.mark.parametrize("hindered", [(), ("namespaces",), ("namespaces", "seccomp")])
+def test_a_grandchild_that_leaves_does_not_outlive_its_job(
+    hindered: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("registry.conversion.sandbox._CELL", hindered_cell(tmp_path, hindered))
+    with work_folder() as folder:
+        (folder / escapes.PLAN).write_text(json.dumps({"attempt": "leave"}))
+        answer, doors = run_isolated(Task(escapes.__name__, BOUNDS, "the attempt"), folder)
+        assert answer == "did it"
+        assert (doors.own_network, doors.no_sockets) == ("namespaces" not in hindered, "seccomp" not in hindered)
+        assert processes_of(folder) == []
+        assert (folder / escapes.BEATS).exists()
+
+
+@pytest.mark.parametrize("hindered", [(), ("namespaces",), ("namespaces", "seccomp")])
+def test_a_job_that_is_ended_leaves_no_process(
+    hindered: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("registry.conversion.sandbox._CELL", hindered_cell(tmp_path, hindered))
+    with work_folder() as folder:
+        (folder / escapes.PLAN).write_text(json.dumps({"attempt": "leave and stay"}))
+        with pytest.raises(InvalidModel, match="longer than"):
+            run_isolated(Task(escapes.__name__, replace(BOUNDS, seconds=12), "the attempt"), folder)
+        assert (folder / escapes.BEATS).exists()
+        assert processes_of(folder) == []
+
+
+def hindered_cell(folder: Path, hindered: tuple[str, ...]) -> Path:
+    """The launcher on a machine whose kernel refuses something."""
+    text = (
+        Path(cell.__file__).read_text(encoding="utf-8").replace("Path(__file__).resolve()", f"Path({cell.__file__!r})")
+    )
+    for what in hindered:
+        text, found = re.subn(rf'(_tried\(notes, "{what}"), .*\)\n', r'\1, lambda: os.stat("/not/here"))\n', text)
+        assert found == 1
+    (folder / "cell.py").write_text(text, encoding="utf-8")
+    return folder / "cell.py"
+
+
+def processes_of(folder: Path) -> list[int]:
+    """The processes of a job by their command line, which forks keep; the dead have none."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if str(folder) in " ".join(process.cmdline()):
+                found.append(process.pid)
+    return found
+
+
+def test_the_deepest_folders_are_removed() -> None:
+    with work_folder() as folder:
+        (folder / escapes.PLAN).write_text(json.dumps({"attempt": "dig", "on": 3_000}))
+        with pytest.raises(InvalidModel, match="cannot be looked at"):
+            run_isolated(Task(escapes.__name__, BOUNDS, "the attempt"), folder)
+    assert not folder.parent.exists()
 
 
 def test_a_child_can_leave_neither_links_nor_pipes() -> None:
