@@ -40,7 +40,7 @@ class Bounds:
     folder: int  # all that lies in its work folder, and its largest file
     processes: int = 64 + 6 * (os.cpu_count() or 1)
     open_files: int = 256
-    entries: int = 10_000  # files and folders in its work folder
+    entries: int = 25_000  # files and folders in its work folder; an archive may bring 20,000
 
     def limits(self) -> dict[str, int]:
         """For setrlimit."""
