@@ -15,6 +15,7 @@ import structlog
 from registry.access.live import Live
 from registry.errors import Unavailable
 from registry.jobs.kinds import KINDS
+from registry.jobs.running import pause_after
 from registry.records import Database, Job, JobState, jobs, one_at_a_time, utc_now
 
 SILENT_S = 12.0  # a run that did not beat for so long is dead
@@ -105,7 +106,8 @@ class Care:
             if cancelled:
                 jobs.end(session, job.id, job.ticket, JobState.CANCELLED)
             elif kind is not None and job.losses < kind.most_losses:
-                jobs.put_back(session, job.id, job.ticket, losses=job.losses + 1)
+                pause = utc_now() + pause_after(job.losses) if job.losses else None  # once may be chance
+                jobs.put_back(session, job.id, job.ticket, not_before=pause, losses=job.losses + 1)
             else:
                 jobs.end(session, job.id, job.ticket, JobState.FAILED, error=_died(job))
 
@@ -186,7 +188,7 @@ def _has_begun(job: Job) -> bool:
 def _died(job: Job) -> dict[str, object]:
     return {
         "code": "job_died",
-        "message": f"its process ended {job.losses + 1} times without finishing anything",
+        "message": f"its process ended {job.losses + 1} times without coming further",
         "hint": "Often there was not enough memory: try fewer jobs at once, smaller images or a smaller model.",
         "details": {"attempts": job.attempts},
     }

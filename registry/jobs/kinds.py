@@ -19,7 +19,8 @@ from registry.jobs.video.parameters import VideoParameters
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of job. `most_losses` runs may be lost in a row, none of which finished anything; then it has failed.
+    """A kind of job. `most_losses` runs may be lost in a row, none of which came further than those before; then it
+    has failed.
 
     A kind that must not run twice has `most_losses` 0. What is `beside` runs beside the total of jobs at once: the care
     of a platform waits for nobody's long jobs.

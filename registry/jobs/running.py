@@ -190,14 +190,18 @@ def tidy(files: JobFiles, ticket: int) -> None:
         _log.warning("job_not_tidied", job=files.job_id, reason=str(error)[:200])
 
 
+def pause_after(losses: int) -> timedelta:
+    """How long a job waits that was lost so many times in a row: longer each time."""
+    return timedelta(seconds=min(2**losses, _LONGEST_WAIT_S))
+
+
 def _try_again(database: Database, job: Job, files: JobFiles, error: Unavailable) -> tuple[JobState | None, str]:
     """Wait for what is away, longer each time, but not for ever."""
     with database.write() as session:
         now = session.get(Job, job.id)
         losses = (now.losses if now else job.losses) + 1
         if losses <= MOST_LOSSES_TO_OTHERS:
-            wait = timedelta(seconds=min(2**losses, _LONGEST_WAIT_S))
-            jobs.put_back(session, job.id, job.ticket, not_before=utc_now() + wait, losses=losses)
+            jobs.put_back(session, job.id, job.ticket, not_before=utc_now() + pause_after(losses), losses=losses)
             return None, f"{error.message}; it is tried again"
     return _failed(database, job, files, error)
 

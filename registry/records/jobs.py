@@ -121,12 +121,15 @@ def take(session: Session, job_id: str, ticket: int) -> Job | None:
 def beat(
     session: Session, job_id: str, ticket: int, *, done: int, total: int, stage: str, mlflow_run_id: str = ""
 ) -> Job | None:
-    """A sign of life with the progress so far; None where the run has lost its job. Progress forgets losses."""
+    """A sign of life with the progress so far; None where the run has lost its job.
+
+    Who comes further than every run before makes the losses forgotten: what begins anew only catches up at first.
+    """
     before = session.get(Job, job_id, with_for_update=True)
     if before is None or before.ticket != ticket or before.state != JobState.RUNNING:
         return None
-    if done > before.done:
-        before.losses = 0
+    if done > before.most_done:
+        before.most_done, before.losses = done, 0
     before.done, before.total, before.stage, before.heartbeat_at = done, total, stage[:120], utc_now()
     before.mlflow_run_id = mlflow_run_id or before.mlflow_run_id
     session.add(before)

@@ -246,7 +246,8 @@ class Job(SQLModel, table=True):
     owner_name: str = Field(default="", max_length=80)
     idempotency_key: str | None = Field(default=None, max_length=128)
     parameters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    done: int = 0
+    done: int = 0  # by the present run; the next begins where things were stored
+    most_done: int = 0  # by any run so far; never less
     total: int = 0
     stage: str = Field(default="", max_length=120)  # what it is doing, in words
     result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
@@ -262,7 +263,7 @@ class Job(SQLModel, table=True):
     flow_run_id: str = Field(default="", max_length=64)
     mlflow_run_id: str = Field(default="", max_length=64)
     attempts: int = 0  # runs that began
-    losses: int = 0  # runs lost since something was last finished
+    losses: int = 0  # runs lost since one came further than all before
     taken_at: datetime | None = _time(nullable=True)
     done_when_taken: int = 0
     settled: bool = False  # the flow engine knows how it ended

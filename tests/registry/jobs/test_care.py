@@ -25,6 +25,26 @@ def _take(shop: "Shop", job: Job) -> int:
     return ticket
 
 
+def _no_more_pause(shop: "Shop", job: Job) -> None:
+    """The time that a job has to wait has gone by."""
+    with shop.database.write() as session:
+        waiting = session.get(Job, job.id)
+        assert waiting is not None
+        waiting.not_before = None
+
+
+def _die(shop: "Shop", job: Job, *counts: int) -> None:
+    """One more run, which comes so far and falls silent."""
+    _no_more_pause(shop, job)
+    shop.wait(0)
+    ticket = _take(shop, job)
+    for done in counts:
+        with shop.database.write() as session:
+            assert jobs.beat(session, job.id, ticket, done=done, total=100, stage="") is not None
+    shop.wait(0)
+    shop.wait(SILENT_S + 1)
+
+
 def test_a_job_is_handed_over_once_whoever_looks(shop: "Shop", user: Actor) -> None:
     job = shop.queue(user)
     shop.wait(0)
@@ -65,6 +85,7 @@ def test_while_the_engine_is_away_jobs_wait_and_say_so(shop: "Shop", user: Actor
 def test_a_run_that_falls_silent_is_tried_again_until_it_helps_no_more(shop: "Shop", user: Actor) -> None:
     job = shop.queue(user)
     for attempt in range(1, BATCH.most_losses + 2):
+        _no_more_pause(shop, job)
         shop.wait(0)
         assert _take(shop, job) == attempt
         shop.wait(0)
@@ -87,6 +108,48 @@ def test_a_run_that_finishes_something_each_time_is_never_given_up(shop: "Shop",
         shop.wait(0)
         shop.wait(SILENT_S + 1)
         assert shop.now(job).ticket == attempt + 1, "it waits for its next ticket, or has it"
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        (2, 40),  # each run begins anew and dies at the same place
+        (40, 0, 40),  # a count that falls and rises again within a run
+        (0, 0, 0),
+    ],
+)
+def test_runs_that_only_catch_up_and_die_are_given_up(shop: "Shop", user: Actor, counts: tuple[int, ...]) -> None:
+    job = shop.queue(user)
+    for _ in range(BATCH.most_losses + 1):
+        assert shop.now(job).state == JobState.QUEUED
+        _die(shop, job, *counts)
+    ended = shop.now(job)
+    assert ended.state == JobState.FAILED
+    assert ended.error is not None
+    assert ended.error["code"] == "job_died"
+    assert ended.most_done == max(counts)
+
+
+def test_only_who_comes_further_than_all_before_has_the_losses_forgotten(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    for counts, losses, furthest in [((30,), 1, 30), ((10, 30), 2, 30), ((10, 31), 1, 31), ((2,), 2, 31)]:
+        _die(shop, job, *counts)
+        now = shop.now(job)
+        assert (now.losses, now.most_done) == (losses, furthest), counts
+
+
+def test_whose_runs_die_again_and_again_waits_longer_each_time(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    _die(shop, job)
+    assert shop.now(job).not_before is None, "the first time may be chance"
+    pauses = []
+    for _ in range(2):
+        _die(shop, job)
+        waiting = shop.now(job)
+        assert (waiting.state, waiting.handed_over_at) == (JobState.QUEUED, None)
+        assert waiting.not_before is not None
+        pauses.append((waiting.not_before - utc_now()).total_seconds())
+    assert 0 < pauses[0] <= 2 < pauses[1] <= 4
 
 
 def test_a_run_that_beats_is_left_alone(shop: "Shop", user: Actor) -> None:
