@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Literal, Protocol
 
 import structlog
+from sqlmodel import Session
 
 from registry.access.live import Live
 from registry.errors import Unavailable
@@ -19,6 +20,7 @@ from registry.jobs.running import pause_after
 from registry.records import Database, Job, JobState, jobs, one_at_a_time, utc_now
 
 SILENT_S = 12.0  # a run that did not beat for so long is dead
+QUIET_S = 4.0  # then it is looked up whether it was cancelled where it ran
 NOT_BEGUN = timedelta(seconds=25)  # then a run that was handed over counts as lost; each time a bit later
 TELLS_ITSELF = timedelta(seconds=20)  # how long a run may take to tell the engine how it ended
 _MOST_TICKETS_WITHOUT_A_RUN = 20
@@ -57,6 +59,10 @@ class Silence:
             self._seen[job.id] = known if known is not None and known[0] == beat else (beat, now)
         return [job for job in running if now - self._seen[job.id][1] > SILENT_S]
 
+    def seconds(self, job: Job) -> float:
+        """How long a job of the last `of` has not been heard of."""
+        return self._clock() - self._seen[job.id][1]
+
     def forget(self) -> None:
         """Begin anew: nobody could be heard for a while."""
         self._seen = {}
@@ -92,34 +98,50 @@ class Care:
     def _bury_the_dead(self) -> None:
         with self._database.read() as session:
             running = list(jobs.running(session))
-        for job in self._silence.of(running):
-            _log.warning("run_lost", job=job.id, kind=job.kind, ticket=job.ticket, done=job.done)
-            self._lost(job)
+        dead = {job.id for job in self._silence.of(running)}
+        for job in running:
+            cancelled_there = self._silence.seconds(job) > QUIET_S and self._cancelled_there(job)
+            if job.id in dead or cancelled_there:
+                _log.warning("run_lost", job=job.id, kind=job.kind, ticket=job.ticket, done=job.done)
+                self._lost(job, cancelled_there=cancelled_there)
 
-    def _lost(self, job: Job) -> None:
+    def _lost(self, job: Job, *, cancelled_there: bool = False) -> None:
         """A run has died: cancelled if somebody wanted that, else tried again unless it would only die again."""
         kind = KINDS.get(job.kind)
-        cancelled = job.cancel_requested_at is not None or self._cancelled_there(job)
+        if not cancelled_there:
+            self._tell_lost(job)
         with self._database.write() as session:
             if not jobs.is_still_silent(session, job):
                 return  # it lives
-            if cancelled:
-                jobs.end(session, job.id, job.ticket, JobState.CANCELLED)
+            if cancelled_there or job.cancel_requested_at is not None:
+                self._cancel(session, job)
             elif kind is not None and job.losses < kind.most_losses:
                 pause = utc_now() + pause_after(job.losses) if job.losses else None  # once may be chance
                 jobs.put_back(session, job.id, job.ticket, not_before=pause, losses=job.losses + 1)
             else:
                 jobs.end(session, job.id, job.ticket, JobState.FAILED, error=_died(job))
 
+    def _cancel(self, session: Session, job: Job) -> None:
+        """End a job that was cancelled, or have it run once more to write down what is finished."""
+        kind = KINDS.get(job.kind)
+        if kind is None or not kind.most_losses or _was_last(job):
+            jobs.end(session, job.id, job.ticket, JobState.CANCELLED)
+        else:
+            jobs.put_back_cancelled(session, job)
+
     def _cancelled_there(self, job: Job) -> bool:
-        """Whether somebody cancelled the run where it ran; what else became of it is settled there."""
+        """Whether somebody cancelled the run where it ran."""
         try:
-            if self._runs.standing(job.flow_run_id) == "cancelled":
-                return True
-            self._runs.settle(job.flow_run_id, JobState.FAILED)
+            return bool(job.flow_run_id) and self._runs.standing(job.flow_run_id) == "cancelled"
         except Unavailable:
-            pass
-        return False
+            return False
+
+    def _tell_lost(self, job: Job) -> None:
+        """Settle where a run that died was running, unless nobody answers there."""
+        try:
+            self._runs.settle(job.flow_run_id, JobState.FAILED)
+        except Unavailable as error:
+            _log.info("run_not_settled", job=job.id, reason=error.message)
 
     def _look_after_started(self) -> None:
         """Hand over anew what the engine lost before it began."""
@@ -131,7 +153,9 @@ class Care:
                 continue
             _log.warning("run_not_begun", job=job.id, ticket=job.ticket, standing=standing)
             with self._database.write() as session:
-                if standing == "cancelled":
+                if standing == "cancelled" and job.attempts and job.cancel_requested_at is None:
+                    jobs.put_back_cancelled(session, job)
+                elif standing == "cancelled":
                     jobs.end_unbegun(session, job, JobState.CANCELLED)
                 elif job.ticket - job.attempts > _MOST_TICKETS_WITHOUT_A_RUN:
                     jobs.end_unbegun(session, job, JobState.FAILED, error=_died(job))
@@ -147,8 +171,10 @@ class Care:
             waiting = [job for kind in KINDS for job in jobs.waiting(session, kind, now)]
             for job in sorted(waiting, key=lambda each: (each.created_at, each.id)):
                 kind = KINDS[job.kind]
-                if job.cancel_requested_at is not None:
+                if job.cancel_requested_at is not None and not job.attempts:
                     jobs.end(session, job.id, job.ticket, JobState.CANCELLED)
+                elif job.cancel_requested_at is not None:  # its last run is short
+                    jobs.hand_over(session, job)
                 elif busy[job.kind] < kind.at_once(live) and (kind.beside or _in_total(busy) < live.jobs_at_once):
                     jobs.hand_over(session, job)
                     busy[job.kind] += 1
@@ -174,6 +200,12 @@ class Care:
 
 def _in_total(busy: Counter[str]) -> int:
     return sum(count for name, count in busy.items() if name not in KINDS or not KINDS[name].beside)
+
+
+def _was_last(job: Job) -> bool:
+    """Whether a run began after its job was cancelled: it had nothing to do but to write down what was finished."""
+    asked, began = job.cancel_requested_at, job.taken_at
+    return asked is not None and began is not None and began > asked
 
 
 def _late(job: Job) -> bool:

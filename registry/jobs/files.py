@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from registry.errors import Unavailable
 from registry.storage import Storage
 
 
@@ -34,6 +35,13 @@ class JobFiles:
         """The names of a folder's files, sorted."""
         prefix = self.key(folder, "")
         return (key.removeprefix(prefix) for key in self.storage.keys(prefix))
+
+    def may_hold(self, folder: str) -> bool:
+        """Whether anything is in a folder; also where the storage does not say."""
+        try:
+            return next(self.names(folder), None) is not None
+        except Unavailable:
+            return True
 
     def clear(self, *folders: str) -> None:
         """Remove folders with all that is in them."""

@@ -98,8 +98,13 @@ class Jobs:
             return jobs.page(session, owner_id=owner, kind=kind, state=state, number=number, size=size)
 
     def cancel(self, actor: Actor, job_id: str) -> Job:
-        """Cancel a job: one that waits at once, one that runs within seconds. Raises JobNotFound, JobEnded."""
+        """Cancel a job: one that waits at once, one that runs within seconds. Raises JobNotFound, JobEnded.
+
+        One that waits to be tried again and has something finished runs once more, to write that down.
+        """
         require(actor, Action.CANCEL_JOB)
+        before = self.get(actor, job_id)
+        is_bare = before.state == JobState.QUEUED and not self._may_have_finished(before)
         with self.database.write() as session:
             job = _seen(actor, session.get(Job, job_id, with_for_update=True), job_id)
             if jobs.is_final(job.state):
@@ -107,13 +112,18 @@ class Jobs:
             if job.cancel_requested_at is None:
                 job.cancel_requested_at = utc_now()
                 trace(session, actor, "job.cancel", f"job:{job.id}", {"kind": job.kind})
-            if job.state == JobState.QUEUED:
+            job.not_before = None
+            if job.state == JobState.QUEUED and is_bare and job.attempts == before.attempts:
                 session.flush()
                 jobs.end(session, job.id, job.ticket, JobState.CANCELLED)
                 session.refresh(job)
-        if job.state == JobState.CANCELLED:  # it never ran, or waited to be tried again: nobody else tidies
+        if job.state == JobState.CANCELLED:  # nobody else tidies
             tidy(JobFiles(self.storage, job.id), job.ticket)
         return job
+
+    def _may_have_finished(self, job: Job) -> bool:
+        """Whether a run of the job may have stored something that is worth writing down."""
+        return bool(job.attempts) and JobFiles(self.storage, job.id).may_hold("parts")
 
     def runner(self) -> Runner | None:
         """The runner that was heard of last."""

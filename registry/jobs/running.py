@@ -44,6 +44,8 @@ class JobRun:
         self.mlflow_run_id = job.mlflow_run_id
         self._database, self._told = database, told
         self._cancelled, self._lost, self._over = threading.Event(), threading.Event(), threading.Event()
+        if job.cancel_requested_at is not None:  # it is there to write down what others finished
+            self._cancelled.set()
         self._one_beat = threading.Lock()
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
 
@@ -155,7 +157,6 @@ def _do(
     """Do the work of a job that was taken, and end it."""
     if job is None:
         return None, "the job was started elsewhere, or has ended"
-    job_id, ticket = job.id, job.ticket
     with JobRun(database, storage, job, told) as run:
         try:
             result: Result | None = work(run)
@@ -170,14 +171,9 @@ def _do(
         except RegistryError as error:
             return _failed(database, job, run.files, error)
         except Exception as error:  # noqa: BLE001 - a process's edge: the job must not stay "running"
-            _log.error("job_failed", job=job_id, kind=job.kind, exc_info=error)
-            return _failed(database, job, run.files, _unforeseen(error, job_id))
-    with database.write() as session:
-        ended = jobs.end(session, job_id, ticket, state, result=result, mlflow_run_id=run.mlflow_run_id)
-    if not ended:
-        return None, "another run has the job by now"
-    tidy(run.files, ticket)
-    return state, ""
+            _log.error("job_failed", job=job.id, kind=job.kind, exc_info=error)
+            return _failed(database, job, run.files, _unforeseen(error, job.id))
+    return _end(database, job, run.files, state, result=result, mlflow_run_id=run.mlflow_run_id)
 
 
 def tidy(files: JobFiles, ticket: int) -> None:
@@ -196,25 +192,43 @@ def pause_after(losses: int) -> timedelta:
 
 
 def _try_again(database: Database, job: Job, files: JobFiles, error: Unavailable) -> tuple[JobState | None, str]:
-    """Wait for what is away, longer each time, but not for ever."""
+    """Wait for what is away, longer each time, but not for ever; a cancelled job only where something is finished."""
+    has_parts = files.may_hold("parts")
     with database.write() as session:
-        now = session.get(Job, job.id)
-        losses = (now.losses if now else job.losses) + 1
-        if losses <= MOST_LOSSES_TO_OTHERS:
+        now = session.get(Job, job.id, with_for_update=True) or job
+        losses, is_over = now.losses + 1, now.cancel_requested_at is not None and not has_parts
+        if not is_over and losses <= MOST_LOSSES_TO_OTHERS:
             jobs.put_back(session, job.id, job.ticket, not_before=utc_now() + pause_after(losses), losses=losses)
             return None, f"{error.message}; it is tried again"
+    if is_over:
+        return _end(database, job, files, JobState.CANCELLED)
     return _failed(database, job, files, error)
 
 
 def _failed(database: Database, job: Job, files: JobFiles, error: RegistryError) -> tuple[JobState | None, str]:
     about = error.to_dict()["error"]
     del about["request_id"]
+    return _end(database, job, files, JobState.FAILED, error=about, why=error.message)
+
+
+def _end(  # noqa: PLR0913 - what a job may come to
+    database: Database,
+    job: Job,
+    files: JobFiles,
+    state: JobState,
+    *,
+    result: Result | None = None,
+    error: dict[str, Any] | None = None,
+    mlflow_run_id: str = "",
+    why: str = "",
+) -> tuple[JobState | None, str]:
+    """End a job unless another run has it, and tidy."""
     with database.write() as session:
-        ended = jobs.end(session, job.id, job.ticket, JobState.FAILED, error=about)
+        ended = jobs.end(session, job.id, job.ticket, state, result=result, error=error, mlflow_run_id=mlflow_run_id)
     if not ended:
         return None, "another run has the job by now"
     tidy(files, job.ticket)
-    return JobState.FAILED, error.message
+    return state, why
 
 
 def _unforeseen(error: Exception, job_id: str) -> RegistryError:

@@ -35,6 +35,8 @@ def waiting_for(job: Job, runner: Runner | None, now: datetime | None = None) ->
         return "No runner is there to start it; it starts when one is back."
     if runner.problem:
         return runner.problem
+    if job.cancel_requested_at is not None:
+        return "It is cancelled; what is finished is written down first."
     if job.handed_over_at is not None:
         return "It is being started."
     if job.not_before is not None and job.not_before > now:

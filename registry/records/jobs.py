@@ -14,13 +14,16 @@ FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 
 def create(session: Session, job: Job) -> Job:
-    """Store a job, or give back the owner's earlier one with the same idempotency key."""
+    """Store a job, or give back the owner's earlier one with the same idempotency key, unless that is cancelled."""
     if job.idempotency_key is not None:
         one_at_a_time(session.connection(), f"job {job.owner_id} {job.idempotency_key}")
         same = select(Job).where(Job.owner_id == job.owner_id, Job.idempotency_key == job.idempotency_key)
         earlier = session.exec(same).first()
-        if earlier is not None:
+        if earlier is not None and earlier.cancel_requested_at is None:
             return earlier
+        if earlier is not None:
+            earlier.idempotency_key = None
+            session.flush()
     session.add(job)
     session.flush()
     return job
@@ -143,6 +146,13 @@ def put_back(
     lost = {} if losses is None else {"losses": losses}
     values = {"state": JobState.QUEUED, "handed_over_at": None, "not_before": not_before, "stage": "", **lost}
     return _change(session, job_id, ticket, **values)
+
+
+def put_back_cancelled(session: Session, job: Job) -> bool:
+    """Let a handed-over or running job wait for its last run, which writes down what is finished; as `put_back`."""
+    asked = job.cancel_requested_at or utc_now()
+    values = {"state": JobState.QUEUED, "handed_over_at": None, "not_before": None, "stage": ""}
+    return _change(session, job.id, job.ticket, cancel_requested_at=asked, **values)
 
 
 def end(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(900)
 _PATIENCE_S = 240.0
 LONG = 900  # images: some seconds of work on any machine
+CANCELLED_WITHIN_S = 5.0  # from the request to the job that has ended
 
 
 def _wait(holds: Callable[[], Any], seconds: float = _PATIENCE_S) -> Any:
@@ -113,12 +114,25 @@ def test_a_running_batch_is_cancelled_and_keeps_what_is_finished(works: "Works")
     asked = time.monotonic()
     works.client.delete(f"/api/v1/inference/jobs/{job_id}").raise_for_status()
     job = _reaches(works, job_id, "cancelled", "succeeded", "failed")
-    print(f"cancelled after {time.monotonic() - asked:.1f} s")
+    assert time.monotonic() - asked < CANCELLED_WITHIN_S
     assert job["state"] == "cancelled"
     assert 0 < job["result"]["images"] < LONG
     assert len(_lines(works, job_id)) == job["result"]["images"]
     again = works.client.delete(f"/api/v1/inference/jobs/{job_id}")
     assert (again.status_code, again.json()["error"]["code"]) == (409, "job_ended")
+
+
+def test_a_batch_that_is_cancelled_in_prefect_keeps_what_was_stored(works: "Works") -> None:
+    job_id = works.start(LONG, confidence="0.32")
+    parts = Path(works.running.settings.storage_root, "jobs", job_id, "parts")
+    _wait(lambda: list(parts.glob("*.jsonl")))
+    run_id = works.job(job_id)["links"]["prefect"].rpartition("/")[2]
+    asked = {"state": {"type": "CANCELLING"}}
+    works.client.post(f"/prefect/api/flow_runs/{run_id}/set_state", json=asked).raise_for_status()
+    job = _reaches(works, job_id, "cancelled", "succeeded", "failed")
+    assert job["state"] == "cancelled"
+    assert 0 < job["result"]["images"] < LONG
+    assert len(_lines(works, job_id)) == job["result"]["images"]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +222,7 @@ def test_a_running_video_is_cancelled_and_keeps_what_is_finished(works: "Works",
     asked = time.monotonic()
     works.client.delete(f"/api/v1/inference/jobs/{job_id}").raise_for_status()
     job = _reaches(works, job_id, "cancelled", "succeeded", "failed")
-    print(f"video cancelled after {time.monotonic() - asked:.1f} s")
+    assert time.monotonic() - asked < CANCELLED_WITHIN_S
     assert job["state"] == "cancelled"
     assert 0 < job["result"]["pictures"] < 1_500
     assert {"annotated.mp4", "results.csv", "heatmap.png"} <= {each["name"] for each in job["result"]["files"]}

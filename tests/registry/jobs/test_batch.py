@@ -217,10 +217,13 @@ def test_the_same_images_asked_for_alike_are_one_job(works: Works, unique: str) 
     assert works.start(Asked(unique), images).id != first.id  # another version answers now
 
 
-def test_a_run_that_died_is_gone_on_with(works: Works, unique: str) -> None:
-    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
-    images = [(f"{number:02d}.png", _blob(100 + number)) for number in range(40)]
-    job = works.start(Asked(unique, annotate=True), images)
+FORTY = [(f"{number:02d}.png", _blob(100 + number)) for number in range(40)]
+
+
+def _died_half_way(works: Works, name: str) -> Job:
+    """A batch of forty that waits to be tried again; of twenty the answers are stored."""
+    works.publish(name, made.blob_detector(), made.BLOB_CARD)
+    job = works.start(Asked(name, annotate=True), FORTY)
 
     class Died(BaseException):
         """As if the process were gone."""
@@ -245,13 +248,30 @@ def test_a_run_that_died_is_gone_on_with(works: Works, unique: str) -> None:
     assert kept == ["00000000-00000010.jsonl", "00000010-00000020.jsonl"]
     with works.database.write() as session:
         jobs.put_back(session, job.id, 1)
+    return job
+
+
+def test_a_run_that_died_is_gone_on_with(works: Works, unique: str) -> None:
+    job = _died_half_way(works, unique)
     answered = works.serving.answered
     ended = works.run(job)
     assert works.serving.answered - answered == 20, "what was stored is not done again"
-    assert [line["file"] for line in works.lines(ended)] == [name for name, _ in images]
+    assert [line["file"] for line in works.lines(ended)] == [name for name, _ in FORTY]
     with zipfile.ZipFile(io.BytesIO(works.read(ended, "annotated.zip"))) as archive:
         assert len(archive.namelist()) == 40
     assert all("/results/" in key for key in works.storage.keys(f"jobs/{job.id}/"))
+
+
+def test_cancelling_after_a_run_died_keeps_what_it_had_stored(works: Works, unique: str) -> None:
+    job = _died_half_way(works, unique)
+    assert works.jobs.cancel(ADA, job.id).state == JobState.QUEUED
+    answered = works.serving.answered
+    ended = works.run(job)
+    assert works.serving.answered == answered, "nothing is looked at any more"
+    assert ended.state == JobState.CANCELLED
+    assert [line["file"] for line in works.lines(ended)] == [name for name, _ in FORTY[:20]]
+    with zipfile.ZipFile(io.BytesIO(works.read(ended, "annotated.zip"))) as archive:
+        assert len(archive.namelist()) == 20
 
 
 def test_cancelling_keeps_what_is_finished(works: Works, unique: str) -> None:

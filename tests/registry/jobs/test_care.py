@@ -8,7 +8,7 @@ import pytest
 from registry.access import Actor
 from registry.access.actor import local_actor
 from registry.access.live import Live, SettingsEditor
-from registry.jobs.care import NOT_BEGUN, SILENT_S
+from registry.jobs.care import NOT_BEGUN, QUIET_S, SILENT_S
 from registry.jobs.care_parameters import BackupParameters
 from registry.jobs.kinds import BATCH
 from registry.records import Database, Job, JobState, jobs, utc_now
@@ -179,8 +179,10 @@ def test_a_lost_run_changes_nothing_any_more(shop: "Shop", user: Actor) -> None:
     assert shop.now(job).result == {"by": "the living"}
 
 
-@pytest.mark.parametrize("where", ["here", "there"])
-def test_a_cancelled_run_that_dies_is_cancelled(shop: "Shop", user: Actor, where: str) -> None:
+@pytest.mark.parametrize(("where", "after_s"), [("here", SILENT_S), ("there", QUIET_S)])
+def test_a_cancelled_run_that_dies_runs_once_more_and_no_oftener(
+    shop: "Shop", user: Actor, where: str, after_s: float
+) -> None:
     job = shop.queue(user)
     shop.wait(0)
     _take(shop, job)
@@ -189,8 +191,54 @@ def test_a_cancelled_run_that_dies_is_cancelled(shop: "Shop", user: Actor, where
     else:
         shop.engine.standings[f"{job.id}-1"] = "cancelled"
     shop.wait(0)
+    shop.wait(after_s - 0.5)
+    assert shop.now(job).state == JobState.RUNNING
+    shop.wait(1)
+    waiting = shop.now(job)
+    assert (waiting.state, waiting.ticket, waiting.handed_over_at is None) == (JobState.QUEUED, 2, False)
+    assert waiting.cancel_requested_at is not None
+    assert _take(shop, job) == 2
+    shop.wait(0)
     shop.wait(SILENT_S + 1)
     assert shop.now(job).state == JobState.CANCELLED
+    assert len(shop.engine.started) == 2
+
+
+def test_a_run_that_is_only_quiet_goes_on(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    shop.wait(0)
+    _take(shop, job)
+    shop.wait(0)
+    shop.wait(QUIET_S + 1)
+    assert shop.now(job).state == JobState.RUNNING
+    assert not shop.engine.settled
+
+
+def test_a_last_run_that_is_cancelled_before_it_begins_is_the_end(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    _die(shop, job, 5)
+    assert shop.now(job).ticket == 2
+    shop.engine.standings[f"{job.id}-2"] = "cancelled"  # where flows run, before it began
+    shop.wait(0)
+    waiting = shop.now(job)
+    assert (waiting.state, waiting.ticket, waiting.cancel_requested_at is None) == (JobState.QUEUED, 3, False)
+    shop.engine.standings[f"{job.id}-3"] = "cancelled"
+    shop.wait(0)
+    assert shop.now(job).state == JobState.CANCELLED
+
+
+def test_a_last_run_waits_for_nobody(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    _die(shop, job, 5)
+    _die(shop, job)  # so that it pauses, and others have its place
+    other = shop.queue(user)
+    shop.wait(0)
+    _take(shop, other)
+    shop.files(job).put("parts", "00", b"x")
+    assert shop.jobs.cancel(user, job.id).state == JobState.QUEUED
+    assert "written down" in shop.jobs.to_dict(shop.now(job))["waiting_for"]
+    shop.wait(0)
+    assert shop.engine.started[-1] == (job.id, 3)
 
 
 @pytest.mark.parametrize("standing", ["ended", "unknown", "starting"])

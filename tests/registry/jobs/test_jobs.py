@@ -40,6 +40,20 @@ def test_the_same_key_is_the_same_job_until_that_came_to_nothing(shop: "Shop", u
     assert shop.queue(user, "k").id == second.id
 
 
+def test_while_a_job_is_being_cancelled_the_same_key_is_another_job(shop: "Shop", user: Actor) -> None:
+    first = shop.queue(user, "k")
+    shop.wait(0)
+    with shop.database.write() as session:
+        assert jobs.take(session, first.id, 1) is not None
+    assert shop.jobs.cancel(user, first.id).state == JobState.RUNNING
+    second = shop.queue(user, "k")
+    assert second.id != first.id
+    assert shop.queue(user, "k").id == second.id
+    with shop.database.write() as session:
+        assert jobs.end(session, first.id, 1, JobState.CANCELLED)
+    assert shop.queue(user, "k").id == second.id
+
+
 def test_pages_are_filtered_by_kind_and_state(shop: "Shop", user: Actor) -> None:
     waiting, cancelled = shop.queue(user), shop.queue(user)
     shop.jobs.cancel(user, cancelled.id)

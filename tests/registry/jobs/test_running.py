@@ -143,6 +143,57 @@ def test_a_cancelled_run_keeps_what_is_finished(shop: "Shop", user: Actor) -> No
     assert (ended.state, ended.result, ended.done) == (JobState.CANCELLED, {"kept": 4}, 4)
 
 
+def _counted(run: JobRun) -> dict[str, Any]:
+    """Work that stores a part each time, and keeps all of them when it is cancelled; until then something is away."""
+    if run.cancelled:
+        return {"kept": len(list(run.files.names("parts")))}
+    run.files.put("parts", f"{run.ticket}", b"x")
+    raise MlflowUnavailable("MLflow does not answer")
+
+
+def test_what_was_finished_is_kept_of_a_job_that_is_cancelled_while_it_waits_to_be_tried_again(
+    shop: "Shop", user: Actor
+) -> None:
+    job = _handed(shop, user)
+    assert _run(shop, job, _counted)[0] is None
+    shop.wait(0)
+    assert shop.now(job).handed_over_at is None, "it pauses"
+    asked = shop.jobs.cancel(user, job.id)
+    assert (asked.state, shop.jobs.to_dict(asked)["cancelling"]) == (JobState.QUEUED, True)
+    shop.wait(0)
+    assert _run(shop, job, _counted)[0] == JobState.CANCELLED
+    assert shop.now(job).result == {"kept": 1}
+    assert not list(shop.files(job).names("parts"))
+
+
+def test_a_job_that_waits_to_be_tried_again_and_has_finished_nothing_is_cancelled_at_once(
+    shop: "Shop", user: Actor
+) -> None:
+    job = _handed(shop, user)
+
+    def away(_run: JobRun) -> dict[str, Any]:
+        raise MlflowUnavailable("MLflow does not answer")
+
+    assert _run(shop, job, away)[0] is None
+    assert shop.jobs.cancel(user, job.id).state == JobState.CANCELLED
+
+
+@pytest.mark.parametrize(("finished", "state"), [(True, JobState.QUEUED), (False, JobState.CANCELLED)])
+def test_a_cancelled_run_that_misses_something_is_tried_again_for_what_is_finished_only(
+    shop: "Shop", user: Actor, finished: bool, state: JobState
+) -> None:
+    job = _handed(shop, user)
+
+    def work(run: JobRun) -> dict[str, Any]:
+        if finished:
+            run.files.put("parts", "a", b"x")
+        shop.jobs.cancel(user, run.job_id)
+        raise MlflowUnavailable("MLflow does not answer")
+
+    _run(shop, job, work)
+    assert shop.now(job).state == state
+
+
 def test_a_run_that_lost_its_job_stops_and_leaves_no_trace(shop: "Shop", user: Actor) -> None:
     job = _handed(shop, user)
 
