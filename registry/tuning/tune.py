@@ -12,7 +12,7 @@ from registry.models.files import sha256_of
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
 from registry.models.tuning import record
-from registry.models.tuning_table import TunedOn, TuningTable
+from registry.models.tuning_table import TunedOn, TunedRow, TuningTable
 from registry.models.types import ModelVersion
 from registry.runtime.backends import versions
 from registry.runtime.host_choice import HostChoice
@@ -20,6 +20,7 @@ from registry.runtime.loading import MODEL_FILE
 from registry.runtime.machine import describe_host, host_key, usable_cores
 from registry.tuning.accuracy import METRICS
 from registry.tuning.data import TuningData, first, open_data
+from registry.tuning.findings import Findings
 from registry.tuning.lanes import Bench
 from registry.tuning.study import Study
 from registry.tuning.table import Goal, Row
@@ -57,7 +58,7 @@ class Tuned:
     made: ModelVersion | None
 
 
-def tune(  # noqa: PLR0913 - what `models tune` asks for
+def tune(
     models: ModelRegistry,
     actor: Actor,
     name: str,
@@ -66,27 +67,41 @@ def tune(  # noqa: PLR0913 - what `models tune` asks for
     *,
     version: int | None = None,
     alias: str | None = None,
-    data: TuningData | None = None,
 ) -> Tuned:
     """Find the fastest way to run a version on this machine whose accuracy loses at most the bound.
 
     The table is kept with the version. What needs no other files is what serving on machines of this kind does from
     then on; what does becomes a new version beside it, which no alias names. Everything is measured before anything
-    is kept. `data` are pictures that were opened already. Raises Forbidden, ModelNotFound,
-    VersionNotFound, InvalidInput, Cancelled, MlflowUnavailable.
+    is kept. Raises Forbidden, ModelNotFound, VersionNotFound, InvalidInput, Cancelled, MlflowUnavailable.
     """
     wanted.check()
-    require(actor, Action.CHANGE_MODEL, models.get(actor, name).target())
     found = models.resolve(actor, name, version=version, alias=alias)
-    data = data or open_data(wanted.dataset, found.card)
-    if set(found.files) != {MODEL_FILE}:
-        raise InvalidInput(f"a model of several files cannot be tuned: {', '.join(sorted(found.files))}")
     watch = watch or Watch(wanted.minutes * 60)
-    own = Variant(models.files.fetch(found)[MODEL_FILE].read_bytes(), found.card, is_new=False)
+    return keep(models, actor, found, find(models, actor, found, wanted, watch))
+
+
+def find(
+    models: ModelRegistry,
+    actor: Actor,
+    version: ModelVersion,
+    wanted: Wanted,
+    watch: Watch,
+    data: TuningData | None = None,
+) -> Findings:
+    """What a tune finds out about a version, of which nothing is kept yet; `data` are pictures opened already.
+
+    Raises as `tune` does.
+    """
+    wanted.check()
+    require(actor, Action.CHANGE_MODEL, models.get(actor, version.name).target())
+    data = data or open_data(wanted.dataset, version.card)
+    if set(version.files) != {MODEL_FILE}:
+        raise InvalidInput(f"a model of several files cannot be tuned: {', '.join(sorted(version.files))}")
+    own = Variant(models.files.fetch(version)[MODEL_FILE].read_bytes(), version.card, is_new=False)
     cores = models.settings.inference_threads or usable_cores()
     study = measured(own, data, wanted, watch, cores, models.settings.home / "cache" / "engines")
     watch.tell(0.98, "recording")
-    return keep(models, actor, found, study, report(study, wanted, watch))
+    return findings(study, wanted, watch)
 
 
 def measured(own: Variant, data: TuningData, wanted: Wanted, watch: Watch, cores: int, engines: Path) -> Study:
@@ -120,6 +135,13 @@ def report(study: Study, wanted: Wanted, watch: Watch) -> TuningTable:
     )
 
 
+def findings(study: Study, wanted: Wanted, watch: Watch) -> Findings:
+    """What a study that has run came to."""
+    chosen, own = study.chosen, study.best_of_own_files()
+    form = study.variant_of(chosen) if chosen is not None and chosen.new_files else None
+    return Findings(report(study, wanted, watch), own.choice if own else None, form)
+
+
 def verdict(study: Study) -> str:
     """The result in a sentence."""
     chosen = study.chosen
@@ -138,20 +160,23 @@ def _change(chosen: Row, study: Study) -> str:
     return "unchanged" if abs(change) < 0.00005 else f"{change:+.4f}"
 
 
-def keep(models: ModelRegistry, actor: Actor, found: ModelVersion, study: Study, table: TuningTable) -> Tuned:
-    """Record what a study found: the table with the version, its choice, and what needs other files as a version."""
-    chosen, own = study.chosen, study.best_of_own_files()
-    made = None
-    if chosen is not None and chosen.new_files:
-        made = _publish(models, actor, found, study.variant_of(chosen), chosen)
-        record(models, actor, made, table, chosen.choice)
-    choice = own.choice if own else None
+def keep(models: ModelRegistry, actor: Actor, version: ModelVersion, found: Findings) -> Tuned:
+    """Record what was found: the table with the version, its choice, and what needs other files as a version.
+
+    The same findings kept again make no further version.
+    """
+    made, table = None, found.table
+    if found.form is not None and table.chosen is not None:
+        made = _publish(models, actor, version, found.form, table.chosen)
+        record(models, actor, made, table, table.chosen.choice)
     table = table.model_copy(update={"made_version": made.version if made else None})
-    record(models, actor, found, table, choice)
-    return Tuned(models.resolve(actor, found.name, version=found.version), table, choice, made)
+    record(models, actor, version, table, found.choice)
+    return Tuned(models.resolve(actor, version.name, version=version.version), table, found.choice, made)
 
 
-def _publish(models: ModelRegistry, actor: Actor, parent: ModelVersion, variant: Variant, row: Row) -> ModelVersion:
+def _publish(
+    models: ModelRegistry, actor: Actor, parent: ModelVersion, variant: Variant, row: TunedRow
+) -> ModelVersion:
     """The version with the variant's files: one that an earlier tune made, or a new one that no alias names."""
     metric = METRICS[parent.card.task].replace("-", "_").lower()
     about = f"{variant.name} of version {parent.version}, made by tuning. {parent.card.description}"[:4_000]

@@ -22,7 +22,7 @@ from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
 from registry.models.serving import Serving
 from registry.models.tuning import tunings
-from registry.models.tuning_table import TunedOn
+from registry.models.tuning_table import TunedOn, TunedRow, TuningTable
 from registry.models.types import CHAMPION
 from registry.records import Database, Job, jobs
 from registry.runtime.host_choice import Backend, HostChoice
@@ -35,12 +35,14 @@ from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges, NewVersion
 from registry.training.datasets.workspace import Workspace
 from registry.tuning.dataset_data import open_registered
+from registry.tuning.findings import Findings, store
 from registry.tuning.forms import half, slim
 from registry.tuning.measuring import Measuring
 from registry.tuning.optimisation_report import Measured, OptimisationReport, Outcome
 from registry.tuning.optimise import judged
 from registry.tuning.optimise_job import optimise
 from registry.tuning.tune_job import tune_as_job
+from registry.tuning.variants import Variant
 
 ADA = local_actor()
 
@@ -248,6 +250,56 @@ def test_a_tune_runs_as_a_job(works: Works, spots: str, unique: str) -> None:
     (table,) = tunings(works.models, ADA, name, 1)
     assert ended.result["verdict"] == table.table.verdict
     assert table.table.dataset.name == f"{spots}/1"
+
+
+def _run_and_killed_at_the_end(works: Works, job: Job) -> None:
+    """A run that is killed after it has published, before its end was written down; the job waits again."""
+
+    def killed(run: JobRun, rooms: JobRooms) -> dict[str, Any]:
+        tune_as_job(run, rooms)
+        raise JobLost(run.job_id)
+
+    works.run(job, killed)
+    with works.database.write() as session:
+        found = session.get(Job, job.id)
+        assert jobs.put_back(session, job.id, found.ticket)
+
+
+def test_a_tune_that_is_killed_before_its_end_does_not_measure_anew(works: Works, spots: str, unique: str) -> None:
+    name = works.publish(unique)
+    job = works.measuring.tune(ADA, TuneParameters(model=name, version=1, dataset=spots, minutes=0.1))
+    _run_and_killed_at_the_end(works, job)
+    (before,) = tunings(works.models, ADA, name, 1)
+    versions = [each.version for each in works.models.versions(ADA, name)]
+    ended = works.run(job, tune_as_job)
+    assert ended.state == "succeeded", ended.error
+    (after,) = tunings(works.models, ADA, name, 1)
+    assert after.table == before.table
+    assert [each.version for each in works.models.versions(ADA, name)] == versions
+
+
+def test_a_form_that_a_tune_found_is_published_once_whatever_is_killed(works: Works, spots: str, unique: str) -> None:
+    name = works.publish(unique)
+    job = works.measuring.tune(ADA, TuneParameters(model=name, version=1, dataset=spots, minutes=0.1))
+    row = TunedRow(
+        variant="int8",
+        backend=Backend.CPU,
+        precision="f32",
+        new_files=True,
+        accuracy=0.9,
+        loss=0.0,
+        choice=HostChoice(),
+    )
+    table = TuningTable(host=host_key(), verdict="int8 wins", metric="mAP50-95", chosen=row, rows=(row,))
+    card = works.models.resolve(ADA, name).card
+    form = Variant(blob_detector(metadata={"form": "int8"}), card, "int8")
+    store(JobFiles(works.storage, job.id), Findings(table, None, form))
+    _run_and_killed_at_the_end(works, job)
+    ended = works.run(job, tune_as_job)
+    assert ended.state == "succeeded", ended.error
+    assert ended.result["made_versions"] == [2]
+    assert [each.version for each in works.models.versions(ADA, name)] == [2, 1]
+    assert works.models.resolve(ADA, name, version=2).parent == f"{name}/1"
 
 
 def test_a_slimmer_graph_stays_portable_and_says_what_it_says() -> None:

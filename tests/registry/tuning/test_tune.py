@@ -28,7 +28,7 @@ from registry.tuning.data import open_data
 from registry.tuning.lanes import Bench, Way
 from registry.tuning.study import Study
 from registry.tuning.table import Figures, Row
-from registry.tuning.tune import Wanted, keep, report, tune
+from registry.tuning.tune import Wanted, findings, keep, tune
 from registry.tuning.variants import Variant
 from registry.tuning.watch import Watch
 
@@ -115,8 +115,8 @@ def test_what_needs_other_files_becomes_a_version_that_no_alias_names(
     smaller = BLOB_DYNAMIC_CARD.input.model_copy(update={"height": 32, "width": 32})
     small = Variant(blob_detector(0), BLOB_DYNAMIC_CARD.model_copy(update={"input": smaller}))
     study = study_with_a_winner(own, small, blobs, tmp_path)
-    found = report(study, Wanted(blobs), study.watch)
-    tuned = keep(models, engineer, version, study, found)
+    found = findings(study, Wanted(blobs), study.watch)
+    tuned = keep(models, engineer, version, found)
     assert tuned.made is not None
     assert tuned.choice is None, "the version itself runs as before"
     assert (tuned.made.parent, tuned.made.aliases) == (version.reference, ())
@@ -124,7 +124,7 @@ def test_what_needs_other_files_becomes_a_version_that_no_alias_names(
     assert models.resolve(engineer, version.name).version == version.version
     assert tags_of(models, tuned.made)[tags.PARENT] == version.reference
     assert HostChoice.parse(models.resolve(engineer, version.name, version=tuned.made.version).tuned) == HostChoice()
-    again = keep(models, engineer, version, study, found)
+    again = keep(models, engineer, version, found)
     assert again.made is not None
     assert again.made.version == tuned.made.version, "the same again makes no further version"
 
