@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from registry.errors import RegistryError
+from registry.errors import Cancelled, RegistryError
+from registry.jobs.beside import beside
 from registry.runtime.adaptive_session import Host
 from registry.runtime.host_choice import Backend, HostChoice, Precision
 from registry.runtime.loading import MODEL_FILE, load
@@ -49,10 +51,13 @@ class Lane:
     block: int = _FEWEST
     times_ms: list[float] = field(default_factory=list)
 
-    def warm_up(self, images: Sequence[ImageBgr]) -> None:
-        """Run until memory and threads are there, and settle how many images a block has."""
-        self.time_block(images)
-        took_s = statistics.median(self.time_block(images) for _ in range(_WARM_UP)) / 1e3
+    def warm_up(self, images: Sequence[ImageBgr], watch: Watch) -> None:
+        """Run until memory and threads are there, and settle how many images a block has. Raises Cancelled."""
+        took_ms = []
+        for _ in range(1 + _WARM_UP):
+            watch.check()
+            took_ms.append(self.time_block(images))
+        took_s = statistics.median(took_ms[1:]) / 1e3
         self.block = min(_MOST, max(_FEWEST, round(_BLOCK_S / max(took_s, 1e-6) / self.sessions)))
 
     def time_block(self, images: Sequence[ImageBgr]) -> float:
@@ -103,27 +108,31 @@ class Bench:
         if not way.backend.on_gpu:
             arrangements += [(1, 1, 1)] if most > 1 else []
             arrangements += [(most // 2, most // 2, 2)] if most >= 4 else []
-        for alone, beside, sessions in arrangements:
+        for alone, each, sessions in arrangements:
             choice = HostChoice(
-                backend=way.backend, threads=alone, beside=beside, sessions=sessions, precision=way.precision
+                backend=way.backend, threads=alone, beside=each, sessions=sessions, precision=way.precision
             )
             now = _Load()
             network = self.open(way, choice, now)
             if goal != "throughput":
                 lanes.append(Lane(way, alone, 1, network, now))
             if sessions > 1 and goal != "latency":
-                lanes.append(Lane(way, beside, sessions, network, now))
+                lanes.append(Lane(way, each, sessions, network, now))
         return lanes
 
 
 @contextmanager
-def opened(bench: Bench, ways: Sequence[Way], goal: Goal | None) -> Iterator[tuple[list[Lane], dict[Way, str]]]:
-    """A lane for each arrangement of each way, and why a way has none."""
+def opened(
+    bench: Bench, ways: Sequence[Way], goal: Goal | None, watch: Watch
+) -> Iterator[tuple[list[Lane], dict[Way, str]]]:
+    """A lane for each arrangement of each way, and why a way has none. Raises Cancelled."""
     lanes: list[Lane] = []
     failed: dict[Way, str] = {}
     for way in ways:
         try:
-            lanes += bench.lanes(way, goal)
+            lanes += beside(watch.check, partial(bench.lanes, way, goal))
+        except Cancelled:
+            raise
         except RegistryError as error:
             failed[way] = error.message
     try:
@@ -140,8 +149,7 @@ def take_turns(lanes: Sequence[Lane], images: Sequence[ImageBgr], rounds: int, w
     of all of them are there before the first is timed.
     """
     for lane in lanes:
-        watch.check()
-        lane.warm_up(images)
+        lane.warm_up(images, watch)
     for done in range(rounds):
         if done >= 3 and watch.spent > until:
             return done

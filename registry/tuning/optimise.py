@@ -100,7 +100,7 @@ class Optimisation:
         ways = [Way(variant, each) for each in usable if each in backends]
         if not ways:
             raise MissingExtra(f"{' and '.join(backends)} does not run on this machine")
-        with opened(self.bench, [*own, *ways], "latency") as (lanes, failed):
+        with opened(self.bench, [*own, *ways], "latency", self.watch) as (lanes, failed):
             ours = [lane for lane in lanes if lane.way in ways]
             if not ours:
                 raise MissingExtra(next(iter(failed.values())))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from registry.errors import Cancelled, InvalidInput, ModelTooSlow, RegistryError
+from registry.jobs.beside import beside
 from registry.jobs.in_mlflow import keep_in_mlflow, note_in_mlflow
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobCancelled, JobRun, Result
@@ -130,7 +131,7 @@ def _published(
     try:
         made = made_before(rooms.models, run.owner(), parent, variant)
         if made is None:
-            try_out({MODEL_FILE: variant.model_bytes}, variant.card)
+            beside(run.check, lambda: try_out({MODEL_FILE: variant.model_bytes}, variant.card))
             made = publish_form(rooms.models, run.owner(), parent, variant, report, outcome)
     except RegistryError as error:
         if error.status != 422 and not isinstance(error, ModelTooSlow):

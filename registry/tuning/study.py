@@ -151,7 +151,7 @@ class Study:
 
     def _time(self, default: Way, ways: Sequence[Way], rounds: int, until: float, goal: Goal | None = None) -> None:
         """Figures of some ways beside the default's; with a `goal` only of the lanes that it is about."""
-        with opened(self.bench, [default, *ways], goal) as (lanes, failed):
+        with opened(self.bench, [default, *ways], goal, self.watch) as (lanes, failed):
             take_turns(lanes, self.bench.images, rounds, self.watch, until)
             for lane in lanes:
                 row = self.rows[lane.way]
