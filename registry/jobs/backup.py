@@ -9,7 +9,10 @@ from registry.jobs.running import JobRun, Result
 
 
 def back_up(run: JobRun, rooms: JobRooms) -> Result:
-    """Make a backup, and keep its manifest as the job's result. Raises Forbidden, and what `Backups.make` does."""
+    """Make a backup, one however often it is killed, and keep its manifest as the job's result.
+
+    Raises Forbidden, and what `Backups.make` does.
+    """
     actor, wanted = run.owner(), BackupParameters.model_validate(run.parameters)
     require(actor, Action.CARE_FOR_PLATFORM)
 
@@ -17,7 +20,7 @@ def back_up(run: JobRun, rooms: JobRooms) -> Result:
         run.check()
         run.progress(min(run.done + 30, 90), 100, text)
 
-    made = Backups(rooms.settings, rooms.database, rooms.storage).make(wanted.keep, tell)
+    made = Backups(rooms.settings, rooms.database, rooms.storage).make(wanted.keep, tell, mark=run.job_id[:8])
     with rooms.database.write() as session:
         trace(session, actor, "platform.backup", f"backup:{made.name}", {"bytes": made.size_bytes})
     key, text = f"{run.ticket}/backup.json", made.model_dump_json(indent=2)

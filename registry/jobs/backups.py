@@ -65,15 +65,22 @@ class Backups:
     database: Database
     storage: Storage
 
-    def make(self, keep: int, tell: Tell = lambda _text: None) -> Backup:
+    def make(self, keep: int, tell: Tell = lambda _text: None, mark: str = "") -> Backup:
         """Copy the databases, check nothing is half there, and let the oldest go.
 
-        Raises DatabaseUnavailable, StorageUnavailable, MissingExtra; what was begun is removed then. Raises Conflict
-        where the storage belongs to other records.
+        `mark` (eight hex digits) is for who may be killed and ask again: the whole backup that has it already is the
+        one then. Raises DatabaseUnavailable, StorageUnavailable, MissingExtra; what was begun is removed then. Raises
+        Conflict where the storage belongs to other records.
         """
         check_belongs(self.database, self.storage)
+        made = self._made_before(mark) or self._made(mark or secrets.token_hex(4), tell)
+        tell("letting the oldest go")
+        self.prune(keep)
+        return made
+
+    def _made(self, mark: str, tell: Tell) -> Backup:
         at = utc_now()
-        name = f"{at.strftime(_STAMP)}-{secrets.token_hex(4)}"
+        name = f"{at.strftime(_STAMP)}-{mark}"
         files: list[BackupFile] = []
         left_out: dict[str, str] = {}
         try:
@@ -90,9 +97,11 @@ class Backups:
         except BaseException:
             self._remove(name)
             raise
-        tell("letting the oldest go")
-        self.prune(keep)
         return made
+
+    def _made_before(self, mark: str) -> Backup | None:
+        """The whole backup that has a mark; none has the empty one."""
+        return next((each for each in self.list() if mark and each.name.endswith(f"-{mark}")), None)
 
     def list(self) -> list[Backup]:
         """Every whole backup, the newest first. Raises StorageUnavailable."""

@@ -108,6 +108,21 @@ def test_a_bounded_number_is_kept_and_what_was_never_finished_goes(backups: Back
     assert folders == {each.name for each in backups.list()} | {"of-somebody-else"}
 
 
+def test_a_backup_that_is_asked_for_again_after_a_kill_lets_no_older_one_go(backups: Backups) -> None:
+    before = backups.make(2)
+
+    def killed(text: str) -> None:
+        if "oldest" in text:  # it is whole by then
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backups.make(2, killed, mark="0a1b2c3d")
+    made = backups.make(2, mark="0a1b2c3d")
+    assert [each.name for each in backups.list()] == [made.name, before.name]
+    assert made.name.endswith("-0a1b2c3d")
+    assert backups.make(2).name != backups.make(2).name, "without a mark each is another"
+
+
 def test_whole_backups_that_cannot_be_read_here_stay(backups: Backups) -> None:
     other = "20200101T000000Z-bbbbbbbb"
     backups.storage.put(f"backups/{other}/records.db.z", b"whole")
