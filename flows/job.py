@@ -4,13 +4,14 @@ import contextvars
 import gc
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.schemas import State
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.logs import configure_logs
@@ -21,7 +22,7 @@ if TYPE_CHECKING:  # the runner imports every flow, and should stay small
     from registry.jobs.rooms import JobRooms
     from registry.jobs.running import JobRun, Result
 
-_TELL_S = 2.0
+_SOON_S, _TELL_S = 0.2, 2.0
 _log = structlog.get_logger(__name__)
 
 
@@ -66,21 +67,28 @@ def _progress_in_prefect(run: "JobRun") -> Iterator[None]:
 
 
 def _tell(run: "JobRun", over: threading.Event) -> None:
+    """Tell Prefect again and again until it is over, whatever becomes of Prefect meanwhile."""
     artifact: UUID | None = None
-    ended = False
+    ended = is_away = False
+    pause_s = _SOON_S
     while not ended:
-        ended = over.wait(_TELL_S if artifact else 0.2)
-        percent = 100.0 * run.done / run.total if run.total else 0.0
-        about = f"{run.done:,} of {run.total:,}, {run.stage}"
+        ended = over.wait(pause_s)
+        pause_s = _TELL_S
         try:
-            if artifact is None:
-                artifact = _made(create_progress_artifact(percent, f"job-{run.job_id}", about))
-            else:
-                update_progress_artifact(artifact, percent, about)
+            artifact = _told(run, artifact)
+            is_away = False
         except Exception as error:  # noqa: BLE001 - a thread's edge: the work does not depend on what Prefect shows
-            _log.info("progress_not_told", job=run.job_id, reason=str(error)[:200])
-            return
+            if not is_away:
+                _log.info("progress_not_told", job=run.job_id, reason=str(error)[:200])
+            is_away = True
 
 
-def _made(artifact: Any) -> UUID:
-    return UUID(str(artifact))
+def _told(run: "JobRun", artifact: UUID | None) -> UUID:
+    """The artifact that shows how far the run is now: the one there was, unless Prefect has lost it."""
+    percent = 100.0 * run.done / run.total if run.total else 0.0
+    about = f"{run.done:,} of {run.total:,}, {run.stage}"
+    if artifact is not None:
+        with suppress(ObjectNotFound):
+            update_progress_artifact(artifact, percent, about)
+            return artifact
+    return UUID(str(create_progress_artifact(percent, f"job-{run.job_id}", about)))
