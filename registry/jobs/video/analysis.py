@@ -2,8 +2,10 @@
 
 import itertools
 import tempfile
-from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from registry.jobs.video.parts import Rows, VideoParts
 from registry.jobs.video.results import Finished, write_results
 from registry.jobs.video.scene import Look, Scene
 from registry.jobs.video.segments import Segment, cut
+from registry.jobs.video.side_by_side import side_by_side
 from registry.jobs.video.sources import open_source
 from registry.jobs.video.tally import Tally
 from registry.runtime.machine import usable_cores
@@ -35,6 +38,7 @@ from registry.streams.video_probe import Sight, VideoIndex, index, look
 
 _STAGE = "looking at the video"
 _SLACK_S = 1e-4
+_CATCH_UP_S = 1.0  # for what was found ahead when it is cancelled
 
 
 def analyse_video(run: JobRun, rooms: JobRooms, lanes: int = 0) -> Result:
@@ -85,6 +89,9 @@ class _Work:
     tally: Tally = field(init=False)
     _open: "_Open | None" = None
     _total: int = 0
+    _looked: int = 0  # pictures that lanes are done with; each counts once more when it is followed
+    _looked_lock: threading.Lock = field(default_factory=threading.Lock)
+    _until: float | None = None
 
     def __post_init__(self) -> None:
         sampling = self.asked.sampling
@@ -102,11 +109,9 @@ class _Work:
     def go(self, lanes: int) -> None:
         """Everything up to the end, or until it is cancelled. Raises InvalidVideo where no picture can be decoded."""
         left = [each for each in self.segments if not self.parts.has(each.number)]
+        self._total = sum(each.count for each in self.segments) * (2 if lanes > 1 else 1)
         for each in self.segments[: len(self.segments) - len(left)]:
-            self._replay(self.parts.rows(each.number))
-        self._total = sum(each.count for each in self.segments) + (sum(each.count for each in left) if lanes > 1 else 0)
-        if lanes > 1:
-            self._look_side_by_side(left, lanes)
+            self._replay(self.parts.rows(each.number), lanes)
         try:
             self._follow(left, lanes)
         finally:
@@ -122,11 +127,11 @@ class _Work:
         done = [each.number for each in self.segments if self.parts.has(each.number)]
         return Finished(self.parts, done, self.tally, self.sight, self.index, self.labels)
 
-    def _replay(self, rows: Rows) -> None:
+    def _replay(self, rows: Rows, lanes: int) -> None:
         """Bring scene and tally to where they were after a segment that is finished."""
         for at_s, found in zip(rows.times, rows.found, strict=True):
             self.tally.look(self.scene.look(at_s, found))
-        self.run.progress(self.tally.pictures, 0, _STAGE)
+        self._tell(looked=len(rows.times) if lanes > 1 else 0)
 
     def _follow(self, left: list[Segment], lanes: int) -> None:
         """The pictures of the segments that are left, in their order."""
@@ -135,49 +140,68 @@ class _Work:
         self._begin(next(ahead, None))
         if self._open is None:
             return
-        for found in self._found(left, known=lanes > 1):
-            while found.picture.at_s >= self._open.segment.end_s - _SLACK_S:
-                self._finish()
-                self._begin(next(ahead))
-            self._take(found, painter)
-            if self._stopped():
-                break
+        is_over = self._caught_up if lanes > 1 else self._stopped
+        with closing(self._found_ahead(left, lanes) if lanes > 1 else self._found(left)) as seen:
+            for found in seen:
+                while found.picture.at_s >= self._open.segment.end_s - _SLACK_S:
+                    self._finish()
+                    self._begin(next(ahead))
+                self._take(found, painter)
+                if is_over():
+                    break
         self._finish()
         while not self._stopped() and (empty := next(ahead, None)) is not None:  # the file promised more
             self._begin(empty)
             self._finish()
 
-    def _found(self, left: list[Segment], *, known: bool) -> Iterator[Found]:
+    def _found(self, left: list[Segment]) -> Generator[Found]:
         """What is in each picture from the first of these segments on."""
-        seen = self._pictures(left[0].start_s)
-        if not known:
-            yield from self.model.find(seen, self._stopped)
-            return
-        rows = {round(at_s, 3): found for each in left for at_s, found in _pairs(self.parts.looked(each.number))}
-        for picture in seen:
-            yield Found(picture, rows.pop(round(picture.at_s, 3), sv.Detections.empty()))
+        yield from self.model.find(self._pictures(left[0].start_s, self._stopped), self._stopped)
 
-    def _look_side_by_side(self, left: list[Segment], lanes: int) -> None:
-        """Have the model look at several segments at once; who is who follows later."""
-        counted = itertools.count(self.tally.pictures + 1)
+    def _found_ahead(self, left: list[Segment], lanes: int) -> Generator[Found]:
+        """The same from several segments that are looked at side by side; cancelled, what was found until then."""
+        seen = self._pictures(left[0].start_s, self._caught_up)
+        with closing(seen), closing(side_by_side(left, lanes, self._look_at)) as ahead:
+            until_s, known = 0.0, dict[float, sv.Detections]()
+            segments = iter(left)
+            for picture in seen:
+                while picture.at_s >= until_s - _SLACK_S:
+                    until_s, known = next(segments).end_s, _by_time(next(ahead))
+                at_s = round(picture.at_s, 3)
+                if at_s not in known and self._stopped():
+                    return
+                yield Found(picture, known.pop(at_s, sv.Detections.empty()))
 
-        def work(segment: Segment) -> None:
-            if self.parts.looked(segment.number) is not None or self._stopped():
-                return
-            rows, own = Rows(), self._pictures(segment.start_s)
+    def _look_at(self, segment: Segment, called_off: Callable[[], bool]) -> Rows:
+        """What the model finds in a segment, stored when all of it is looked at; who is who follows later."""
+        known = self.parts.looked(segment.number)
+        if known is not None:
+            self._tell(looked=len(known.times))
+            return known
+        rows = Rows()
+
+        def stopped() -> bool:
+            return called_off() or self._stopped()
+
+        with closing(self._pictures(segment.start_s, stopped)) as own:
             until = itertools.takewhile(lambda each: each.at_s < segment.end_s - _SLACK_S, own)
-            for found in self.model.find(until, self._stopped):
-                rows.add(found.picture.at_s, found.detections)
-                self.run.progress(next(counted), self._total, _STAGE)
-            own.close()
-            if not self._stopped():
-                self.parts.keep_found(segment.number, rows)
+            with closing(self.model.find(until, stopped)) as seen:
+                for found in seen:
+                    rows.add(found.picture.at_s, found.detections)
+                    self._tell(looked=1)
+        if not stopped():
+            self.parts.keep_found(segment.number, rows)
+        return rows
 
-        with ThreadPoolExecutor(lanes, thread_name_prefix="lane") as pool:
-            list(pool.map(work, left))
+    def _pictures(self, from_s: float, stopped: Callable[[], bool]) -> Generator[Picture]:
+        return pictures(self.video, self.sight.size_wh, self.index, self.asked.sampling, from_s, stopped)
 
-    def _pictures(self, from_s: float) -> Generator[Picture]:
-        return pictures(self.video, self.sight.size_wh, self.index, self.asked.sampling, from_s, self._stopped)
+    def _tell(self, looked: int = 0) -> None:
+        """Tell the job how far the work is."""
+        with self._looked_lock:
+            self._looked += looked
+            done = self._looked + self.tally.pictures
+            self.run.progress(done, max(self._total, done), _STAGE)
 
     def _take(self, found: Found, painter: Painter) -> None:
         if self._open is None:
@@ -185,8 +209,7 @@ class _Work:
         seen = self.scene.look(found.picture.at_s, found.detections)
         self.tally.look(seen)
         self._open.take(found, seen, painter)
-        looked = self._total - sum(each.count for each in self.segments)
-        self.run.progress(looked + self.tally.pictures, max(self._total, looked + self.tally.pictures), _STAGE)
+        self._tell()
 
     def _begin(self, segment: Segment | None) -> None:
         if segment is None:
@@ -209,6 +232,13 @@ class _Work:
 
     def _stopped(self) -> bool:
         return self.run.cancelled
+
+    def _caught_up(self) -> bool:
+        """Whether it was cancelled so long ago that what was found ahead is followed no further."""
+        if not self._stopped():
+            return False
+        self._until = self._until or time.monotonic() + _CATCH_UP_S
+        return time.monotonic() >= self._until
 
 
 @dataclass(slots=True)
@@ -243,5 +273,5 @@ def _ids(found: sv.Detections, seen: Look) -> npt.NDArray[np.int64]:
     return ids
 
 
-def _pairs(rows: Rows | None) -> Iterator[tuple[float, sv.Detections]]:
-    return zip(rows.times, rows.found, strict=True) if rows else iter(())
+def _by_time(rows: Rows) -> dict[float, sv.Detections]:
+    return {round(at_s, 3): found for at_s, found in zip(rows.times, rows.found, strict=True)}

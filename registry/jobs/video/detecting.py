@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Model:
     ready: Loaded
     thresholds: Thresholds
 
-    def find(self, pictures: Iterator[Picture], stop: Callable[[], bool]) -> Iterator[Found]:
+    def find(self, pictures: Iterator[Picture], stop: Callable[[], bool]) -> Generator[Found]:
         """What is found in each picture; decoding goes on in a thread of its own meanwhile."""
         with _Ahead(pictures, self.ready.version.card.input, stop) as ready:
             under_way: deque[tuple[Picture, Ratio, Future[Answer]]] = deque()

@@ -187,6 +187,39 @@ def test_segments_side_by_side_are_stitched_to_the_same_tracks(works: Works, cli
     assert len(works.film(together)) == 100
 
 
+def test_segments_side_by_side_are_gone_on_with_where_a_run_died(
+    works: Works, clip: Path, short_segments: None
+) -> None:
+    whole = works.run(works.start(clip, confidence=0.35, zones=[ZONE]))
+    job = works.start(clip, confidence=0.35, zones=[ZONE], draw=["boxes"])
+    told: list[int] = []
+
+    class Died(BaseException):
+        """As if the process were gone."""
+
+    def dies(run: JobRun) -> dict[str, Any]:
+        def progress(done: int, total: int, stage: str) -> None:
+            told.append(done)
+            if done >= 150:
+                raise Died
+
+        run.progress = progress  # type: ignore[method-assign]
+        return analyse_video(run, works.rooms, 3)
+
+    with pytest.raises(Died):
+        works.run(job, dies)
+    assert told == sorted(told), "what is told never falls within a run"
+    with works.database.write() as session:
+        jobs.put_back(session, job.id, 1)
+    engine = works.serving.engine
+    wait_until(lambda: not engine._running and not engine._waiting, 30)
+    answered = works.serving.answered
+    ended = works.run(job, lanes=3)
+    assert works.serving.answered - answered <= 50, "what was stored is not looked at again"
+    pd.testing.assert_frame_equal(works.table(ended), works.table(whole))
+    assert len(works.film(ended)) == 100
+
+
 def test_a_run_that_died_is_gone_on_with_and_the_results_are_there_once(
     works: Works, clip: Path, short_segments: None
 ) -> None:
@@ -223,26 +256,51 @@ def test_a_run_that_died_is_gone_on_with_and_the_results_are_there_once(
     assert {**_succeeded(ended), "files": []} == {**_succeeded(whole), "files": []}
 
 
-def test_cancelling_keeps_what_is_finished(works: Works, clip: Path) -> None:
-    job = works.start(clip, confidence=0.32)
+def _cancelled_at(works: Works, job: Job, count: int, lanes: int) -> Job:
+    """A run that is cancelled as soon as so much is done."""
 
-    def cancelled(run: JobRun) -> dict[str, Any]:
+    def work(run: JobRun) -> dict[str, Any]:
         tell = run.progress
 
         def progress(done: int, total: int, stage: str) -> None:
             tell(done, total, stage)
-            if done == 30:
+            if done >= count and not run.cancelled:
                 works.jobs.cancel(ADA, job.id)
                 run.beat()
 
         run.progress = progress  # type: ignore[method-assign]
-        return analyse_video(run, works.rooms, 1)
+        return analyse_video(run, works.rooms, lanes)
 
-    ended = works.run(job, cancelled)
+    ended = works.run(job, work)
     assert ended.state == JobState.CANCELLED
+    assert ended.result is not None
+    return ended
+
+
+def test_cancelling_keeps_what_is_finished(works: Works, clip: Path) -> None:
+    ended = _cancelled_at(works, works.start(clip, confidence=0.32), 30, lanes=1)
     assert ended.result is not None
     assert ended.result["pictures"] == len(works.film(ended)) == 30
     assert works.table(ended)["time_s"].max() <= 29 / 25
+
+
+@pytest.mark.parametrize("count", [80, 130])  # of 200: each picture is looked at, then followed
+def test_cancelling_keeps_what_segments_side_by_side_had_found(
+    works: Works, clip: Path, short_segments: None, count: int
+) -> None:
+    whole = works.table(works.run(works.start(clip, confidence=0.33, annotate=False)))
+    ended = _cancelled_at(works, works.start(clip, confidence=0.33), count, lanes=3)
+    assert ended.result is not None
+    assert 0 < ended.result["pictures"] == len(works.film(ended)) <= 100
+    kept = works.table(ended)
+    assert len(kept)
+    pd.testing.assert_frame_equal(kept, whole.iloc[: len(kept)])
+
+
+def test_of_segments_side_by_side_the_first_is_kept_that_was_only_begun(works: Works, clip: Path) -> None:
+    ended = _cancelled_at(works, works.start(clip, confidence=0.34), 30, lanes=3)  # the clip is one segment
+    assert ended.result is not None
+    assert 0 < ended.result["pictures"] == len(works.film(ended)) < 100
 
 
 @pytest.mark.parametrize(
