@@ -23,6 +23,7 @@ from registry.errors import RegistryError
 from registry.jobs.care import Care
 from registry.libraries import import_path_of_children, prepare_libraries
 from registry.records import open_database
+from registry.runtime.machine import usable_cores
 from registry.settings import Settings, adopt_environment, load_settings
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def _deployments() -> "list[RunnerDeployment]":
 
 def _care(settings: Settings, prefect: PrefectApi) -> None:
     database = open_database(settings.records_url)
-    care = Care(database, Live(database, settings), prefect, f"{socket.gethostname()}-{os.getpid()}")
+    cores = None if settings.work_pool else usable_cores()
+    care = Care(database, Live(database, settings), prefect, f"{socket.gethostname()}-{os.getpid()}", cores=cores)
     while True:
         try:
             care.step()

@@ -5,7 +5,6 @@ pass may be the last: whatever is done twice, by two runners or after a crash, i
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Literal, Protocol
@@ -16,6 +15,7 @@ from sqlmodel import Session
 from registry.access.live import Live
 from registry.errors import Unavailable
 from registry.jobs.kinds import KINDS
+from registry.jobs.room import Room
 from registry.jobs.running import pause_after
 from registry.records import Database, Job, JobState, jobs, one_at_a_time, utc_now
 
@@ -69,13 +69,19 @@ class Silence:
 
 
 class Care:
-    """`runner_id` names this process among the runners."""
+    """`runner_id` names this process among the runners; on `cores` the jobs run, None where that is elsewhere."""
 
     def __init__(
-        self, database: Database, live: Live, runs: Runs, runner_id: str, silence: Silence | None = None
+        self,
+        database: Database,
+        live: Live,
+        runs: Runs,
+        runner_id: str,
+        silence: Silence | None = None,
+        cores: int | None = None,
     ) -> None:
         self._database, self._live, self._runs, self._id = database, live, runs, runner_id
-        self._silence = silence or Silence()
+        self._silence, self._cores = silence or Silence(), cores
 
     def step(self) -> None:
         """One pass. Raises DatabaseUnavailable; when the engine is away, jobs wait and say so."""
@@ -167,17 +173,13 @@ class Care:
         live, now = self._live.current(), utc_now()
         with self._database.write() as session:
             one_at_a_time(session.connection(), "hand over jobs")
-            busy = Counter(job.kind for job in (*jobs.running(session), *jobs.handed_over(session)))
+            room = Room(live, (*jobs.running(session), *jobs.handed_over(session)), self._cores)
             waiting = [job for kind in KINDS for job in jobs.waiting(session, kind, now)]
             for job in sorted(waiting, key=lambda each: (each.created_at, each.id)):
-                kind = KINDS[job.kind]
                 if job.cancel_requested_at is not None and not job.attempts:
                     jobs.end(session, job.id, job.ticket, JobState.CANCELLED)
-                elif job.cancel_requested_at is not None:  # its last run is short
+                elif job.cancel_requested_at is not None or room.admits(job):  # its last run is short
                     jobs.hand_over(session, job)
-                elif busy[job.kind] < kind.at_once(live) and (kind.beside or _in_total(busy) < live.jobs_at_once):
-                    jobs.hand_over(session, job)
-                    busy[job.kind] += 1
 
     def _start(self) -> None:
         with self._database.read() as session:
@@ -196,10 +198,6 @@ class Care:
             self._runs.settle(job.flow_run_id, JobState(job.state))
             with self._database.write() as session:
                 jobs.note_settled(session, job.id)
-
-
-def _in_total(busy: Counter[str]) -> int:
-    return sum(count for name, count in busy.items() if name not in KINDS or not KINDS[name].beside)
 
 
 def _was_last(job: Job) -> bool:

@@ -23,7 +23,8 @@ class Kind:
     has failed.
 
     A kind that must not run twice has `most_losses` 0. What is `beside` runs beside the total of jobs at once: the care
-    of a platform waits for nobody's long jobs.
+    of a platform waits for nobody's long jobs. What is `alone` measures, or takes every core: on a machine with few of
+    them it runs beside no other job.
     """
 
     name: str
@@ -32,13 +33,16 @@ class Kind:
     at_once: Callable[[LiveSettings], int]
     most_losses: int = 3
     beside: bool = False
+    alone: bool = False
 
 
 VIDEO = Kind("video", "Video analysis", VideoParameters, lambda live: live.video_jobs_at_once)
 BATCH = Kind("batch", "Batch inference", BatchParameters, lambda live: live.batch_jobs_at_once)
-OPTIMISE = Kind("optimise", "Optimisation", OptimiseParameters, lambda _live: 1)  # two would slow each other
-TUNE = Kind("tune", "Tuning", TuneParameters, lambda _live: 1)
-TRAIN = Kind("train", "Training", TrainParameters, lambda _live: 1)  # it takes every core there is
+OPTIMISE = Kind(
+    "optimise", "Optimisation", OptimiseParameters, lambda _live: 1, alone=True
+)  # two would slow each other
+TUNE = Kind("tune", "Tuning", TuneParameters, lambda _live: 1, alone=True)
+TRAIN = Kind("train", "Training", TrainParameters, lambda _live: 1, alone=True)
 CLEAN = Kind("clean", "Clean-up", CleanParameters, lambda _live: 1, beside=True)
 BACKUP = Kind("backup", "Backup", BackupParameters, lambda _live: 1, beside=True)
 KINDS = {kind.name: kind for kind in (BATCH, VIDEO, OPTIMISE, TUNE, TRAIN, CLEAN, BACKUP)}

@@ -41,7 +41,7 @@ def waiting_for(job: Job, runner: Runner | None, now: datetime | None = None) ->
         return "It is being started."
     if job.not_before is not None and job.not_before > now:
         return f"It is tried again in {(job.not_before - now).total_seconds():.0f} s."
-    return "Other jobs run before it."
+    return job.stage or "Other jobs run before it."
 
 
 def job_dict(job: Job, runner: Runner | None) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def job_dict(job: Job, runner: Runner | None) -> dict[str, Any]:
         "progress": round(progress(job), 4),
         "done": job.done,
         "total": job.total,
-        "stage": job.stage,
+        "stage": job.stage if job.state != JobState.QUEUED else "",
         "seconds_left": None if left is None else round(left, 1),
         "waiting_for": waiting_for(job, runner),
         "cancelling": job.cancel_requested_at is not None and not is_final(job.state),

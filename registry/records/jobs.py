@@ -98,7 +98,7 @@ def unsettled(session: Session, most: int = 50) -> Sequence[Job]:
 def hand_over(session: Session, job: Job) -> int:
     """Give a waiting job a new ticket; returns it."""
     ticket = job.ticket + 1
-    job.ticket, job.handed_over_at, job.flow_run_id = ticket, utc_now(), ""
+    job.ticket, job.handed_over_at, job.flow_run_id, job.stage = ticket, utc_now(), "", ""
     session.add(job)
     return ticket
 

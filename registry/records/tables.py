@@ -249,7 +249,7 @@ class Job(SQLModel, table=True):
     done: int = 0  # by the present run; the next begins where things were stored
     most_done: int = 0  # by any run so far; never less
     total: int = 0
-    stage: str = Field(default="", max_length=120)  # what it is doing, in words
+    stage: str = Field(default="", max_length=120)  # what it is doing, or why it waits, in words
     result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     created_at: datetime = _time(index=True)

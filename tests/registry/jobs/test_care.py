@@ -11,8 +11,12 @@ from registry.access.live import Live, SettingsEditor
 from registry.jobs.care import NOT_BEGUN, QUIET_S, SILENT_S
 from registry.jobs.care_parameters import BackupParameters
 from registry.jobs.kinds import BATCH
+from registry.jobs.room import WAITS_FOR_ONE_ALONE, WAITS_FOR_OTHERS
+from registry.jobs.tuning_parameters import OptimiseParameters, TuneParameters
+from registry.jobs.video.parameters import VideoParameters
 from registry.records import Database, Job, JobState, jobs, utc_now
 from registry.settings import Settings
+from tests.registry.jobs.conftest import PARAMETERS
 
 if TYPE_CHECKING:
     from tests.registry.jobs.conftest import Shop
@@ -281,6 +285,59 @@ def test_a_backup_waits_for_nobodys_long_jobs(
     shop.wait(0)
     assert backup.id in {job_id for job_id, _ in shop.engine.started}
     assert len(shop.engine.started) == 2
+
+
+def _queue(shop: "Shop", kind: str) -> Job:
+    parameters = {
+        "batch": PARAMETERS,
+        "video": VideoParameters(model="m", version=1, source="upload", name="a.mp4"),
+        "tune": TuneParameters(model="m", version=1, dataset="starter"),
+        "optimise": OptimiseParameters(model="m", version=1, dataset="starter"),
+        "backup": BackupParameters(),
+    }[kind]
+    return shop.jobs.start(local_actor(), kind, parameters)
+
+
+def _started(shop: "Shop", queued: list[Job]) -> list[str]:
+    """The kinds of those that were handed over by now, of these."""
+    shop.wait(0)
+    return [shop.now(job).kind for job in queued if shop.now(job).handed_over_at is not None]
+
+
+@pytest.mark.parametrize(
+    ("cores", "kinds", "started"),
+    [
+        (2, ["batch", "video"], ["batch", "video"]),
+        (2, ["batch", "tune"], ["batch"]),
+        (2, ["tune", "batch"], ["tune"]),
+        (2, ["tune", "optimise"], ["tune"]),
+        (2, ["batch", "tune", "video"], ["batch"]),  # the one that waits is not overtaken
+        (2, ["batch", "tune", "backup"], ["batch", "backup"]),  # care waits for nobody
+        (2, ["backup", "tune"], ["backup", "tune"]),
+        (3, ["batch", "optimise"], ["batch"]),
+        (4, ["batch", "tune"], ["batch", "tune"]),
+        (None, ["batch", "tune"], ["batch", "tune"]),  # they run on other machines
+    ],
+)
+def test_on_few_cores_what_measures_or_trains_runs_alone(
+    shop: "Shop", cores: int | None, kinds: list[str], started: list[str]
+) -> None:
+    shop.care._cores = cores
+    assert _started(shop, [_queue(shop, kind) for kind in kinds]) == started
+
+
+def test_a_job_that_waits_to_run_alone_says_so_and_runs_next(shop: "Shop") -> None:
+    shop.care._cores = 2
+    batch, tune, video = (_queue(shop, kind) for kind in ("batch", "tune", "video"))
+    assert _started(shop, [batch, tune, video]) == ["batch"]
+    said = [shop.jobs.to_dict(shop.now(job))["waiting_for"] for job in (tune, video)]
+    assert said == [WAITS_FOR_OTHERS, WAITS_FOR_ONE_ALONE]
+    for ended, next_one in ((batch, tune), (tune, video)):
+        with shop.database.write() as session:
+            assert jobs.end(session, ended.id, 1, JobState.SUCCEEDED, result={})
+        assert _started(shop, [next_one]) == [next_one.kind]
+        assert shop.now(next_one).stage == ""
+    assert shop.now(tune).ticket == 1
 
 
 def test_of_each_kind_the_oldest_are_seen(shop: "Shop", user: Actor) -> None:

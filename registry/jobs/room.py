@@ -1,0 +1,51 @@
+"""Which of the jobs that wait may start now, the oldest first."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from registry.access.live import LiveSettings
+from registry.jobs.kinds import KINDS, Kind
+from registry.records import Job
+
+FEW_CORES = 4  # with fewer a job that measures or trains runs alone
+WAITS_FOR_OTHERS = f"It runs alone on a machine with fewer than {FEW_CORES} cores, once the jobs before it have ended."
+WAITS_FOR_ONE_ALONE = f"Before it comes a job that runs alone on a machine with fewer than {FEW_CORES} cores."
+
+
+class Room:
+    """The room for further jobs beside those that are busy; `cores` None: they run elsewhere, nobody knows on how many.
+
+    A job that waits until it can run alone is overtaken by none that came later.
+    """
+
+    def __init__(self, live: LiveSettings, busy: Iterable[Job], cores: int | None) -> None:
+        self._live = live
+        self._busy = Counter(job.kind for job in busy)
+        self._is_small = cores is not None and cores < FEW_CORES
+        self._one_waits = False
+
+    def admits(self, job: Job) -> bool:
+        """Whether the next of the waiting jobs may start; then it is busy. Otherwise its stage may say why not."""
+        kind = KINDS[job.kind]
+        job.stage = ""
+        if self._busy[kind.name] >= kind.at_once(self._live):
+            return False
+        if not kind.beside:
+            job.stage = self._apart(kind)
+            if job.stage or self._in_total() >= self._live.jobs_at_once:
+                return False
+        self._busy[kind.name] += 1
+        return True
+
+    def _apart(self, kind: Kind) -> str:
+        """Why a job may not start beside the others on a small machine."""
+        if not self._is_small:
+            return ""
+        if kind.alone and self._in_total():
+            self._one_waits = True
+            return WAITS_FOR_OTHERS
+        is_one_busy = any(self._busy[each.name] for each in KINDS.values() if each.alone)
+        return WAITS_FOR_ONE_ALONE if self._one_waits or is_one_busy else ""
+
+    def _in_total(self) -> int:
+        return sum(count for name, count in self._busy.items() if name not in KINDS or not KINDS[name].beside)
