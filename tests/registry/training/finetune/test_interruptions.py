@@ -143,6 +143,27 @@ def test_a_cancelled_training_stops_within_seconds_and_keeps_its_best(school: "S
     assert len(school.read(job, "best.pt")) > 100_000
 
 
+def test_a_training_that_gets_no_better_ends_early(school: "School") -> None:
+    recipe = school.asked().recipe.model_copy(update={"epochs": 200, "patience": 1, "learning_rate": 1e-6})
+    job = school.trainings.start(school.actor, school.asked(recipe=recipe))
+
+    def work(run: JobRun, rooms: JobRooms) -> dict[str, Any]:
+        telling = run.progress
+
+        def heard(done: int, total: int, stage: str) -> None:
+            telling(done, total, stage)
+            if stage.startswith("converting"):  # it has learnt all it will: the rest is not what this is about
+                school.jobs.cancel(school.actor, job.id)
+                run.beat()
+
+        run.progress = heard  # type: ignore[method-assign]
+        return fine_tune(run, rooms)
+
+    result = school.run(job, work).result or {}
+    assert result["stopped_early"]
+    assert 2 <= result["epochs"] == result["best_epoch"] + 1 < 200
+
+
 def _trained(school: "School", job: Job) -> None:
     """As if the epochs were behind it: only the way to a version is left."""
     files = _files(school, job)
