@@ -13,9 +13,12 @@ import pytest
 from registry.access import Actor
 from registry.errors import InvalidInput, MlflowUnavailable
 from registry.jobs.care import SILENT_S
+from registry.jobs.files import JobFiles
 from registry.jobs.running import MOST_LOSSES_TO_OTHERS, JobLost, JobRun, execute
+from registry.models.process import free_port
 from registry.records import Job, JobState, jobs, utc_now
 from registry.settings import PROJECT_ROOT
+from registry.storage import S3Storage
 
 if TYPE_CHECKING:
     from tests.registry.jobs.conftest import Shop
@@ -176,6 +179,11 @@ def test_a_job_that_waits_to_be_tried_again_and_has_finished_nothing_is_cancelle
 
     assert _run(shop, job, away)[0] is None
     assert shop.jobs.cancel(user, job.id).state == JobState.CANCELLED
+
+
+def test_while_the_storage_is_away_something_may_be_finished(credentials: None) -> None:
+    nobody = S3Storage("bucket", endpoint=f"http://127.0.0.1:{free_port()}", patience_s=0.5)
+    assert JobFiles(nobody, "a" * 32).may_hold("parts")
 
 
 @pytest.mark.parametrize(("finished", "state"), [(True, JobState.QUEUED), (False, JobState.CANCELLED)])
