@@ -25,7 +25,7 @@ from registry.runtime.providers import CPU
 from registry.testing.onnx_models import BLOB_DYNAMIC_CARD, blob_detector
 from registry.testing.requirements import require_package
 from registry.tuning.data import open_data
-from registry.tuning.lanes import Bench, Way
+from registry.tuning.lanes import Bench, Way, opened
 from registry.tuning.study import Study
 from registry.tuning.table import Figures, Row
 from registry.tuning.tune import Wanted, findings, keep, tune
@@ -144,6 +144,20 @@ def test_a_cancelled_tune_keeps_nothing(
     assert tags_of(models, version) == before
     assert [each.version for each in models.versions(engineer, version.name)] == [version.version]
     assert tunings(models, engineer, version.name, version.version) == []
+
+
+def test_a_tune_is_called_off_between_two_ways_that_it_opens(tmp_path: Path) -> None:
+    bench, own = Bench(1, [IMAGE], tmp_path, tmp_path), Variant(blob_detector(0), BLOB_DYNAMIC_CARD, is_new=False)
+    asked: list[int] = []
+
+    def cancelled() -> bool:
+        asked.append(1)
+        return len(asked) > 1
+
+    ways = [Way(own, Backend.CPU)] * 50
+    with pytest.raises(Cancelled), opened(bench, ways, "latency", Watch(60, cancelled=cancelled)):
+        pytest.fail("nothing is measured")
+    assert len(asked) == 2
 
 
 def test_what_cannot_be_tuned_is_refused_before_anything_is_measured(
