@@ -24,6 +24,7 @@ from registry.records import Schedule, open_database, utc_now
 from registry.settings import PROJECT_ROOT, child_environment
 from registry.testing.video import Clip, write_digit_clip
 from registry.training.digits import load_digits
+from tests.flows.storm import Storm
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Works
@@ -155,6 +156,11 @@ def test_whoever_is_killed_the_batch_ends_once_and_whole(works: "Works", victim:
     print(f"{victim} killed, ended after {time.monotonic() - killed:.1f} s in {job['attempts']} attempts")
     _whole(works, job, LONG)
     _wait(lambda: _answers(works))
+
+
+def test_none_of_several_jobs_is_lost_or_done_twice_when_flow_and_runner_are_killed(works: "Works") -> None:
+    storm = Storm(3, 40, 2, ("flow", "runner"), (0.2, 1.0), confidence=0.46)
+    storm.check(works, storm.rage(works))
 
 
 def _answers(works: "Works") -> bool:
