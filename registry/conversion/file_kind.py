@@ -7,6 +7,7 @@ from pathlib import Path
 
 from registry.conversion.onnx_pair import members_of
 from registry.errors import InvalidModel
+from registry.runtime.protobuf_wire import BYTES, VARINT, fields
 
 _TENSORRT_HINT = (
     "Upload the ONNX file it was built from: the engine is built on the machine that serves it, by ONNX Runtime's "
@@ -15,7 +16,7 @@ _TENSORRT_HINT = (
 _EXPORT_HINT = "Export the network to ONNX, or save it as TorchScript (torch.jit.trace(...).save), and upload that."
 _HEAD = 64
 _TEXT_PICKLE = re.compile(rb"c[\w.]+\n\w+\n|\((?:dp|lp|i[\w.]+\n|c[\w.]+\n|[SVd])")
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_FIELDS = 1_000  # no format that is known here numbers its fields higher
 
 
 class FileKind(StrEnum):
@@ -86,46 +87,22 @@ def _refuse_known(head: bytes) -> None:
 
 def _kind_of_protobuf(path: Path) -> FileKind:
     """ONNX and TensorFlow both write protobuf messages without a magic number; their top fields differ."""
-    fields = _top_fields(path.read_bytes())
-    if (1, _VARINT) in fields and (7, _BYTES) in fields:  # ModelProto: ir_version, graph
+    found = _top_fields(path.read_bytes())
+    if (1, VARINT) in found and (7, BYTES) in found:  # ModelProto: ir_version, graph
         return FileKind.ONNX
-    if (1, _VARINT) in fields and (2, _BYTES) in fields:  # SavedModel: schema version, meta graphs
+    if (1, VARINT) in found and (2, BYTES) in found:  # SavedModel: schema version, meta graphs
         raise InvalidModel(
             "a saved_model.pb without its folder", hint="Zip the whole SavedModel folder, variables included."
         )
-    if (1, _BYTES) in fields and fields <= {(1, _BYTES), (2, _BYTES), (3, _VARINT), (4, _BYTES), (5, _BYTES)}:
+    if (1, BYTES) in found and found <= {(1, BYTES), (2, BYTES), (3, VARINT), (4, BYTES), (5, BYTES)}:
         return FileKind.FROZEN_GRAPH  # GraphDef: nodes, library, versions
     raise InvalidModel("no format that has a way in: ONNX, PyTorch, TorchScript, Keras and TensorFlow are known")
 
 
 def _top_fields(data: bytes) -> set[tuple[int, int]]:
     """(field, wire type) of a protobuf message's top level; empty for bytes that are none."""
-    found: set[tuple[int, int]] = set()
-    place = 0
-    while place < len(data):
-        tag, place = _varint(data, place)
-        field, wire = tag >> 3, tag & 7
-        found.add((field, wire))
-        if wire == _VARINT:
-            _, place = _varint(data, place)
-        elif wire == _BYTES:
-            length, place = _varint(data, place)
-            place += length
-        elif wire in (_FIXED64, _FIXED32):
-            place += 8 if wire == _FIXED64 else 4
-        else:
-            return set()
-        if place > len(data) or not 0 < field < 1_000:
-            return set()
-    return found
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    value = 0
-    for index in range(10):
-        if place + index >= len(data):
-            break
-        value |= (data[place + index] & 0x7F) << 7 * index
-        if not data[place + index] & 0x80:
-            return value, place + index + 1
-    return value, len(data) + 1
+    try:
+        found = {(field, wire) for field, wire, _, _ in fields(data, 0, len(data))}
+    except ValueError:
+        return set()
+    return found if all(field < _FIELDS for field, _ in found) else set()

@@ -14,6 +14,7 @@ from registry.conversion.onnx_pair import unpack
 from registry.errors import InvalidCard
 from registry.mlflow_file import AccessLevel
 from registry.models.files import CHECKPOINT
+from registry.models.first_reading import read_graphs
 from registry.models.journey import CONVERT, RECEIVE, REGISTER, SCAN, VERIFY, Journey
 from registry.models.names import check_alias, check_new_name
 from registry.models.publish import Draft
@@ -22,9 +23,6 @@ from registry.models.registry import ModelRegistry
 from registry.models.trial import try_out
 from registry.models.types import CHAMPION, ModelVersion
 from registry.runtime.card import ModelCard
-from registry.runtime.graph_check import check_graph
-from registry.runtime.infer_card import infer_card
-from registry.runtime.infer_pair_card import infer_pair_card
 from registry.runtime.loading import MODEL_FILE
 
 REPORT = "intake.json"
@@ -141,10 +139,7 @@ def admit(models: ModelRegistry, actor: Actor, received: Received, wanted: Wante
     found = _scan(received, journey, report)
     files = _files(received, found, wanted, journey, report)
     with journey.step(VERIFY) as said:
-        for name, data in files.items():
-            if name.endswith(".onnx"):
-                check_graph(data)
-        card = _card(files, wanted)
+        card = _card(read_graphs(files, wanted.card), wanted)
         doors = try_out(files, card)
         report.facts["trial"] = doors.to_dict()
         said["detail"] = f"{card.task}, {len(card.labels)} classes, ran once; around it: {doors.said()}"
@@ -202,8 +197,8 @@ def _files(received: Received, found: Finding, wanted: Wanted, journey: Journey,
     return {MODEL_FILE: converted.onnx}
 
 
-def _card(files: Mapping[str, bytes], wanted: Wanted) -> ModelCard:
-    card = wanted.card or (infer_card(files[MODEL_FILE]) if MODEL_FILE in files else infer_pair_card(files))
+def _card(card: ModelCard, wanted: Wanted) -> ModelCard:
+    """The card as it is registered, with what was said beside it."""
     said: dict[str, str] = {}
     if wanted.origin:
         said = {"licence": card.licence or wanted.origin.licence, "source": card.source or wanted.origin.url}

@@ -15,6 +15,7 @@ from onnx.shape_inference import InferenceError
 
 from registry.errors import InvalidModel
 from registry.runtime.graph_nodes import NodeLimits, check_nodes
+from registry.runtime.graph_parts import check_parts
 
 _MIN_OPSET, _MAX_OPSET = 7, onnx.defs.onnx_opset_version()
 MAX_FILE_BYTES = 1_500_000_000  # one protobuf message ends at 2 GiB
@@ -56,7 +57,7 @@ def check_graph(model_bytes: bytes, limits: GraphLimits | None = None) -> onnx.M
         InvalidModel: what is wrong and where in the graph. Nothing of the model was executed.
     """
     limits = limits or GraphLimits()
-    model = parse_model(model_bytes, limits.file_bytes)
+    model = parse_model(model_bytes, limits)
     _check_versions(model)
     for tensor in _tensors(model):
         _check_tensor(tensor, limits.tensor_bytes)
@@ -67,14 +68,19 @@ def check_graph(model_bytes: bytes, limits: GraphLimits | None = None) -> onnx.M
     return model
 
 
-def parse_model(model_bytes: bytes, max_bytes: int = MAX_FILE_BYTES) -> onnx.ModelProto:
-    """ONNX bytes to a protobuf message with a graph. Raises InvalidModel for anything else."""
-    if len(model_bytes) > max_bytes:
-        raise InvalidModel(f"the model has {len(model_bytes)} bytes; at most {max_bytes} are accepted")
+def parse_model(model_bytes: bytes, limits: GraphLimits | None = None) -> onnx.ModelProto:
+    """ONNX bytes to a protobuf message with a graph. Raises InvalidModel for anything else.
+
+    Bytes that would take much more memory as a message than they take now are refused before they become one.
+    """
+    limits = limits or GraphLimits()
+    if len(model_bytes) > limits.file_bytes:
+        raise InvalidModel(f"the model has {len(model_bytes)} bytes; at most {limits.file_bytes} are accepted")
     if not model_bytes:
         raise InvalidModel("the model has 0 bytes")
     if model_bytes[4:8] == b"ORTM":
         raise InvalidModel("the model is in ONNX Runtime's own .ort format, not ONNX")
+    check_parts(model_bytes, limits.nodes.nodes)
     try:
         model = onnx.load_model_from_string(model_bytes)
     except (DecodeError, RecursionError, ValueError) as error:

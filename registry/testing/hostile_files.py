@@ -199,6 +199,8 @@ def hostile_graphs(trap: Trap) -> dict[str, bytes]:
             )
         ),
         "an endless loop": _with(_append_loop),
+        "small parts by the million": blob_detector() + _field(7, b"\x0a\0" * 1_000_000),
+        "a list that doubles": _with(_append_doubling),
     }
 
 
@@ -212,6 +214,20 @@ def _external(path: Path) -> TensorProto:
     tensor = TensorProto(name="stolen", data_type=TensorProto.UINT8, dims=[4], data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value=str(path))
     return tensor
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A field of bytes in a protobuf message, its length in five bytes."""
+    length = bytes(len(content) >> 7 * index & 0x7F | 0x80 for index in range(4)) + bytes([len(content) >> 28])
+    return bytes([number << 3 | 2]) + length + content
+
+
+def _append_doubling(model: onnx.ModelProto) -> None:
+    """Nodes whose values, which follow from the file alone, are of twice as many numbers each time."""
+    model.graph.initializer.append(helper.make_tensor("list0", TensorProto.INT64, [1024], list(range(1024))))
+    for step in range(17):
+        names = [f"list{step}"] * 2
+        model.graph.node.append(helper.make_node("Concat", names, [f"list{step + 1}"], axis=0))
 
 
 def _append_loop(model: onnx.ModelProto) -> None:
