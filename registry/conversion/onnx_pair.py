@@ -8,7 +8,8 @@ from pathlib import Path
 from registry.conversion.census import ArchiveLimits, take_census
 from registry.errors import InvalidModel
 
-_LIMITS = ArchiveLimits(members=64, member_bytes=2 << 30, total_bytes=3 << 30)
+_MEMBERS = 64
+_RATIO = 20  # weights hardly shrink
 _PAIRS = (("encoder.onnx", "decoder.onnx"), ("det.onnx", "rec.onnx"))  # of Segment Anything, of PP-OCR
 _FURTHER = ("cls.onnx", "characters.txt")
 
@@ -26,12 +27,16 @@ def members_of(names: Iterable[str]) -> dict[str, str]:
     return {}
 
 
-def unpack(path: Path) -> dict[str, bytes]:
-    """The files of a pair by the names they are served under. Raises InvalidModel."""
-    members = members_of(take_census(path, _LIMITS) or ())
+def unpack(path: Path, most_bytes: int) -> dict[str, bytes]:
+    """The files of a pair by the names they are served under.
+
+    Raises InvalidModel, before anything is unpacked, for more than `most_bytes` or members that are squeezed further
+    than weights can be.
+    """
+    members = members_of(take_census(path, ArchiveLimits(_MEMBERS, most_bytes, most_bytes, _RATIO)) or ())
     try:
         with zipfile.ZipFile(path) as archive:
-            return {file: archive.read(member) for file, member in members.items()}
+            return {file: _read(archive, member) for file, member in members.items()}
     except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
         raise InvalidModel(f"the archive is damaged: {str(error)[:120]}") from error
 
@@ -43,6 +48,12 @@ def pack(files: Mapping[str, Path]) -> bytes:
         for name, path in files.items():
             archive.write(path, name)
     return made.getvalue()
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member: no more bytes than it declares, whatever it would inflate to."""
+    with archive.open(name) as member:
+        return member.read(archive.getinfo(name).file_size)
 
 
 def _is(name: str, file: str) -> bool:

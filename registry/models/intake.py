@@ -63,10 +63,11 @@ class _Report:
     """What is kept with the version about how it came in."""
 
     source: Mapping[str, Any]
+    journey: Journey
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def note(self, journey: Journey) -> bytes:
-        steps = [step.to_dict() for step in journey.steps if step.name != REGISTER]
+    def note(self) -> bytes:
+        steps = [step.to_dict() for step in self.journey.steps if step.name != REGISTER]
         return json.dumps({"source": self.source, **self.facts, "steps": steps}, indent=2).encode()
 
 
@@ -135,9 +136,9 @@ def admit(models: ModelRegistry, actor: Actor, received: Received, wanted: Wante
     MissingExtra, Unavailable (no isolated child can be made here), Forbidden, MlflowUnavailable.
     """
     origin = asdict(wanted.origin) if wanted.origin else {}
-    report = _Report({"sha256": received.sha256, "size_bytes": received.size_bytes, **origin})
-    found = _scan(received, journey, report)
-    files = _files(received, found, wanted, journey, report)
+    report = _Report({"sha256": received.sha256, "size_bytes": received.size_bytes, **origin}, journey)
+    found = _scan(received, report)
+    files = _files(models, received, found, wanted, report)
     with journey.step(VERIFY) as said:
         card = _card(read_graphs(files, wanted.card), wanted)
         doors = try_out(files, card)
@@ -147,7 +148,7 @@ def admit(models: ModelRegistry, actor: Actor, received: Received, wanted: Wante
         description = wanted.description or card.description
         facts = {"source_format": str(found.kind), "source_sha256": received.sha256}
         facts |= {f"source_{key}": str(value) for key, value in origin.items()}
-        notes = {REPORT: report.note(journey)}
+        notes = {REPORT: report.note()}
         if found.kind is FileKind.TORCH:  # to train it further; it is only ever opened in the sandbox
             notes[CHECKPOINT] = received.path.read_bytes()
         made = models.publish(
@@ -168,8 +169,8 @@ def admit(models: ModelRegistry, actor: Actor, received: Received, wanted: Wante
     return made
 
 
-def _scan(received: Received, journey: Journey, report: _Report) -> Finding:
-    with journey.step(SCAN) as said:
+def _scan(received: Received, report: _Report) -> Finding:
+    with report.journey.step(SCAN) as said:
         found = inspect(received.path)
         report.facts["scan"] = found.to_dict()
         inside = f", {found.members} members" if found.members else ""
@@ -178,13 +179,17 @@ def _scan(received: Received, journey: Journey, report: _Report) -> Finding:
     return found
 
 
-def _files(received: Received, found: Finding, wanted: Wanted, journey: Journey, report: _Report) -> dict[str, bytes]:
+def _files(
+    models: ModelRegistry, received: Received, found: Finding, wanted: Wanted, report: _Report
+) -> dict[str, bytes]:
     """What will be served, by name."""
+    journey = report.journey
     if found.kind is FileKind.ONNX:
         journey.skip(CONVERT, "it is ONNX already")
         return {MODEL_FILE: received.path.read_bytes()}
     if found.kind is FileKind.ONNX_PAIR:
-        files = unpack(received.path)
+        most_bytes = max(models.live.current().upload_max_mb << 20, received.size_bytes)
+        files = unpack(received.path, most_bytes)  # no more than would have been taken unpacked
         journey.skip(CONVERT, f"it is ONNX already: {', '.join(files)}")
         return files
     with journey.step(CONVERT) as said:

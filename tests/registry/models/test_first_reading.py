@@ -1,4 +1,4 @@
-"""The first reading of a graph: in a child, so that what becomes far larger than its file costs the platform nothing."""
+"""The first reading of a graph: in a child, so that what becomes far larger than its file is nobody else's matter."""
 
 from typing import Any
 
