@@ -5,14 +5,15 @@ The gate is the loader that builds nothing but known layers, inside a child that
 
 import pickletools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from registry.conversion.pickle_stack import PickleStack
 from registry.errors import InvalidModel
 
 _OPCODES_MOST = 20_000_000
 _SHOWN = 200
-_REMEMBERING = frozenset({"MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"})
+_EXTENSIONS = frozenset({"EXT1", "EXT2", "EXT4"})  # a name by its number in a table of the process that loads
 _COMPUTED = "a name put together while loading"
 # A checkpoint needs these names of the standard library; all others of it can start, import, evaluate or reach.
 _PLAIN = "getattr set frozenset dict list tuple int float bool str bytes bytearray complex slice range object"
@@ -69,31 +70,20 @@ def scan_pickle(data: bytes) -> PickleReport:
 
 
 def _globals(data: bytes) -> Iterator[str]:
-    strings: list[str] = []  # what was pushed last: a name's module and attribute
-    remembered: dict[int, str] = {}
-    pushed = ""  # the string on top, where the last step left one there
+    stack = PickleStack()
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             if count > _OPCODES_MOST:
                 raise InvalidModel(f"the pickle has more than {_OPCODES_MOST} opcodes")
-            if opcode.name in _REMEMBERING:
-                remembered[len(remembered) if argument is None else int(argument)] = pushed
-                continue
             if opcode.name in ("GLOBAL", "INST"):
                 yield str(argument).replace(" ", ".", 1)
             elif opcode.name == "STACK_GLOBAL":
-                yield ".".join(strings) if len(strings) == 2 else _COMPUTED
-            pushed = _string(opcode.name, argument, remembered)
-            strings = [*strings, pushed][-2:] if pushed else strings
+                yield stack.named() or _COMPUTED
+            elif opcode.name in _EXTENSIONS:
+                yield _COMPUTED
+            stack.step(opcode.name, argument)
     except (ValueError, IndexError, KeyError, UnicodeDecodeError, AttributeError) as error:
         raise InvalidModel(f"the pickle inside is damaged: {str(error)[:120]}") from error
-
-
-def _string(opcode: str, argument: object, remembered: Mapping[int, str]) -> str:
-    """The text that an opcode pushes; empty where it pushes something else."""
-    if opcode in ("BINGET", "LONG_BINGET", "GET"):
-        return remembered.get(int(str(argument)), "")
-    return str(argument) if "UNICODE" in opcode or "STRING" in opcode else ""
 
 
 def _alarming(name: str) -> bool:

@@ -49,9 +49,27 @@ def calling(module: str, name: str, *arguments: object, protocol: int = 2) -> by
     """A pickle that calls `module.name(*arguments)` when it is loaded, without that name being importable here."""
     given = pickle.dumps(arguments, protocol)
     if protocol >= 4:
-        texts = b"".join(b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name))
-        return b"\x80\x04" + texts + b"\x93" + _unframed(given) + b"R."
+        return b"\x80\x04" + _texts(module, name) + b"\x93" + _unframed(given) + b"R."
     return b"\x80\x02c" + module.encode() + b"\n" + name.encode() + b"\n" + given[2:-1] + b"R."
+
+
+def _texts(*texts: str) -> bytes:
+    """A protocol 4 pickle's opcodes that push short texts."""
+    return b"".join(b"\x8c" + bytes([len(text)]) + text.encode() for text in texts)
+
+
+def _hidden(line: str) -> dict[str, bytes]:
+    """Calls of `os.system(line)` that look like a harmless name to who only reads the last texts before the call."""
+    harmless = _texts("collections", "OrderedDict")
+    pushed = {
+        "a name popped": _texts("os", "system") + harmless + b"00",
+        "a name popped to a mark": _texts("os", "system") + b"(" + harmless + b"1",
+        "a name taken by a tuple": _texts("os", "system") + harmless + b"\x860",
+        "a name doubled and popped": _texts("os", "system") + harmless + b"2000",
+        "a name remembered": _texts("os") + b"\x940" + _texts("system") + b"\x940" + harmless + b"00h\x00h\x01",
+    }
+    call = b"\x93" + _unframed(pickle.dumps((line,), 4)) + b"R."
+    return {what: b"\x80\x04" + opcodes + call for what, opcodes in pushed.items()}
 
 
 def _unframed(data: bytes) -> bytes:
@@ -95,7 +113,15 @@ def hostile_pickles(trap: Trap) -> dict[str, bytes]:
         "socket": calling("socket", "create_connection", ("127.0.0.1", trap.port)),
         "partial": calling("functools", "partial", "print"),
         "read a file": calling("numpy", "fromfile", str(trap.secret)),
-        "name made while loading": b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R.",
+        "name made while loading": b"\x80\x04"
+        + _texts("os")
+        + b"cbuiltins\nstr\n"
+        + _texts("system")
+        + b"\x85R\x93"
+        + _texts("true")
+        + b"\x85R.",
+        "name by number": b"\x80\x02\x82\x01)R.",
+        **_hidden(line),
     }
 
 

@@ -57,10 +57,13 @@ def refuse(models: ModelRegistry, engineer: Actor, unique: str) -> Callable[[byt
     return taken
 
 
-def test_the_corpus_is_hostile(trap: Trap, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "what", ["os.system", *(name for name in hostile_files.hostile_pickles(_ANY) if "a name " in name)]
+)
+def test_the_corpus_is_hostile(what: str, trap: Trap, tmp_path: Path) -> None:
     """Loaded the plain way, a file of it does what it says: here, with a canary of its own."""
     own = Trap(tmp_path / "proof", 9, tmp_path / "secret")
-    (tmp_path / "file").write_bytes(hostile_files.hostile_pickles(own)["os.system"])
+    (tmp_path / "file").write_bytes(hostile_files.hostile_pickles(own)[what])
     subprocess.run([sys.executable, "-c", f"import pickle; pickle.load(open({str(tmp_path / 'file')!r}, 'rb'))"])
     assert own.canary.exists()
 
