@@ -1,13 +1,15 @@
 """The steps of a model's way in, and what became of each."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from registry.errors import RegistryError
+from registry.errors import RegistryError, StorageUnavailable
 
 RECEIVE, SCAN, CONVERT, VERIFY, REGISTER = "receive", "scan", "convert", "verify", "register"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 WAITING, RUNNING, DONE, SKIPPED, FAILED = "waiting", "running", "done", "skipped", "failed"
 
 
@@ -40,13 +42,23 @@ class Journey:
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, Any]]:
-        """Run one step; its detail is the text put under `detail`, or why it failed."""
+        """Run one step; its detail is the text put under `detail`, or why it failed.
+
+        Whatever is raised in it is raised again, a full disk as StorageUnavailable.
+        """
         self._set(name, RUNNING, "")
         said: dict[str, Any] = {"detail": ""}
         try:
             yield said
         except RegistryError as error:
             self._set(name, FAILED, error.message)
+            raise
+        except BaseException as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                full = StorageUnavailable("the disk of this platform is full", hint="Ask an administrator for space.")
+                self._set(name, FAILED, full.message)
+                raise full from error
+            self._set(name, FAILED, "something went wrong here")
             raise
         self._set(name, DONE, str(said["detail"]))
 

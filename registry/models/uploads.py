@@ -154,10 +154,15 @@ class Uploads:
                 self._records.keep(passage.upload)
             finally:
                 passage.begun.set()
-            passage.journey.watch = lambda steps: self._records.keep(passage.upload.at(steps))
+            passage.journey.watch = lambda steps: self._tell(passage.upload.at(steps))
             ended = self._outcome(passage, received)
             self._records.clear(upload_id)
             self._records.keep(ended)
+
+    def _tell(self, upload: Upload) -> None:
+        """How far an upload is, where the disk takes that; the next step is told anew."""
+        with suppress(OSError):
+            self._records.keep(upload)
 
     def _outcome(self, passage: _Passage, received: Received | None) -> Upload:
         """Take the file in: the upload as it ended."""
