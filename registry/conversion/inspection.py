@@ -67,9 +67,20 @@ def _scan(path: Path, kind: FileKind, names: Sequence[str]) -> list[PickleReport
     elif kind is FileKind.FROZEN_GRAPH:
         tensorflow_scan.refuse_reaching_operators(path.read_bytes())
     elif kind is FileKind.SAVED_MODEL:
-        graph = next(name for name in names if name.rpartition("/")[2] == "saved_model.pb")
-        tensorflow_scan.refuse_reaching_operators(_member(path, graph))
+        tensorflow_scan.refuse_reaching_saved_model(_member(path, _only_graph(names)))
     return []
+
+
+def _only_graph(names: Sequence[str]) -> str:
+    """The one file in which the graph lies: of several, nobody could tell which is loaded."""
+    graphs = [name for name in names if name.rpartition("/")[2].startswith("saved_model.")]
+    if len(graphs) != 1:
+        shown = ", ".join(sorted(graphs)[:4])
+        raise InvalidModel(
+            f"the archive holds {len(graphs)} files of a SavedModel's graph, {shown[:200]}: one is accepted",
+            hint="Zip the folder of one SavedModel, as it was exported.",
+        )
+    return graphs[0]
 
 
 def _member(path: Path, name: str) -> bytes:

@@ -6,24 +6,67 @@ from collections.abc import Iterator
 from typing import Any
 
 from registry.errors import InvalidModel
+from registry.runtime.protobuf_wire import BYTES, fields
 
-# Operators that reach files, programs or Python from inside a graph.
-_REACHING = (
-    *("ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc", "PrintV2"),
-    *("TextLineReaderV2", "WholeFileReaderV2", "FixedLengthRecordReaderV2", "TFRecordReaderV2", "IdentityReaderV2"),
-    *("TextLineDataset", "FixedLengthRecordDatasetV2", "TFRecordDataset", "SqlDataset", "LoadDataset", "SaveDataset"),
-    *("DebugIdentityV2", "DebugIdentity", "GeneratorDataset", "RpcCall", "LoadLibrary", "ImmutableConst"),
-)
-_NODE_OPERATOR = 0x12  # NodeDef.op is field 2
+_Way = dict[int, Any]  # which fields of a message are messages that lead further
+_OPERATOR: _Way = {}
+# Operators that reach files, other machines, programs or Python from inside a graph. Every SavedModel of TensorFlow 2
+# has SaveV2, RestoreV2 and MergeV2Checkpoints in the functions that save it.
+_FILES = """ReadFile WriteFile MatchingFiles ImmutableConst RecordInput LoadLibrary FileSystemSetConfiguration
+InitializeTableFromTextFile InitializeTableFromTextFileV2 GenerateVocabRemapping LoadAndRemapMatrix
+FixedUnigramCandidateSampler DecodeProtoV2 EncodeProto InitializeTRTResource SerializeTRTResource PrintV2"""
+_READERS = """TextLineReader TextLineReaderV2 WholeFileReader WholeFileReaderV2 FixedLengthRecordReader
+FixedLengthRecordReaderV2 TFRecordReader TFRecordReaderV2 IdentityReader IdentityReaderV2 LMDBReader BigQueryReader"""
+_DATASETS = """TextLineDataset FixedLengthRecordDataset FixedLengthRecordDatasetV2 TFRecordDataset TFRecordDatasetV2
+SqlDataset ExperimentalSqlDataset LMDBDataset ExperimentalLMDBDataset CSVDataset CSVDatasetV2 ExperimentalCSVDataset
+MatchingFilesDataset ExperimentalMatchingFilesDataset LoadDataset SaveDataset SaveDatasetV2 CacheDataset CacheDatasetV2
+SnapshotDataset SnapshotDatasetV2 SnapshotDatasetReader SnapshotNestedDatasetReader SnapshotChunkDataset
+ListSnapshotChunksDataset DistributedSave GeneratorDataset DatasetToTFRecord ExperimentalDatasetToTFRecord
+DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4 RegisterDataset RegisterDatasetV2
+DatasetFromGraph"""
+_SUMMARIES = """CreateSummaryFileWriter CreateSummaryDbWriter DebugIdentity DebugIdentityV2 DebugIdentityV3
+DebugNanCount DebugNumericSummary DebugNumericSummaryV2"""
+_CODE = "PyFunc PyFuncStateless EagerPyFunc RpcCall RpcClient RpcServer RpcServerStart"
+_REACHING = frozenset(" ".join((_FILES, _READERS, _DATASETS, _SUMMARIES, _CODE)).encode().split())
+# The way to every node: of a SavedModel its meta graphs, of those the graph, of a graph its nodes and functions.
+_NODE: _Way = {2: _OPERATOR}
+_GRAPH: _Way = {1: _NODE, 2: {1: {3: _NODE}}}
+_SAVED_MODEL: _Way = {2: {2: _GRAPH}}
 _LAMBDA = re.compile(rb'"(?:class_name|function_type)"\s*:\s*"(?:Lambda|__lambda__|lambda)"')
 _HINT = "Replace the layer with one of Keras' own, or export the network to ONNX where you trained it."
 
 
 def refuse_reaching_operators(graph: bytes) -> None:
-    """Raises InvalidModel when a graph or SavedModel names an operator that reaches outside."""
-    for name in _REACHING:
-        if bytes((_NODE_OPERATOR, len(name))) + name.encode() in graph:
-            raise InvalidModel(f"the TensorFlow graph uses {name}, which reaches outside the graph")
+    """Raises InvalidModel when a graph has an operator that reaches outside, in a function of it or itself."""
+    _refuse_reaching(graph, _GRAPH)
+
+
+def refuse_reaching_saved_model(saved: bytes) -> None:
+    """`refuse_reaching_operators` for the graphs of a SavedModel."""
+    _refuse_reaching(saved, _SAVED_MODEL)
+
+
+def _refuse_reaching(data: bytes, way: _Way) -> None:
+    try:
+        found = _REACHING.intersection(_operators(data, way))
+    except ValueError as error:
+        raise InvalidModel(f"the TensorFlow graph is damaged: {str(error)[:120]}") from error
+    if found:
+        names = ", ".join(sorted(name.decode() for name in found)[:5])
+        raise InvalidModel(f"the TensorFlow graph uses {names}, which reaches outside the graph")
+
+
+def _operators(data: bytes, way: _Way) -> Iterator[bytes]:
+    """The operator of every node of a message. Raises ValueError for bytes that are none."""
+    waiting = [(0, len(data), way)]
+    while waiting:
+        place, end, known = waiting.pop()
+        for number, wire, start, stop in fields(data, place, end):
+            inner = known.get(number) if wire == BYTES else None
+            if inner is _OPERATOR:
+                yield data[start:stop]
+            elif inner is not None:
+                waiting.append((start, stop, inner))
 
 
 def refuse_code_in_text(data: bytes) -> None:

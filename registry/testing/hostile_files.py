@@ -155,10 +155,17 @@ def keras_hdf5(config: Mapping[str, Any]) -> bytes:
     return b"\x89HDF\r\n\x1a\n" + bytes(88) + b"model_config" + bytes(4) + json.dumps(config).encode() + bytes(64)
 
 
-def tensorflow_graph(operator: str) -> bytes:
-    """A frozen graph of one node."""
-    node = b"\x0a\x01n" + b"\x12" + bytes([len(operator)]) + operator.encode()
-    return b"\x0a" + bytes([len(node)]) + node
+def tensorflow_graph(operator: str, *, in_function: bool = False) -> bytes:
+    """A frozen graph of one node, or of a function of one."""
+    node = _field(1, b"n") + _field(2, operator.encode())
+    if in_function:
+        return _field(2, _field(1, _field(3, node)))  # library, function, node_def
+    return _field(1, node)
+
+
+def saved_model(operator: str, *, in_function: bool = False) -> bytes:
+    """A SavedModel's `saved_model.pb` of one node, or of a function of one."""
+    return b"\x08\x01" + _field(2, _field(2, tensorflow_graph(operator, in_function=in_function)))
 
 
 def hostile_archives() -> dict[str, bytes]:
