@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ class Room:
 
     bytes: int
     quota_mb: int
+    beside: Callable[[], int] = lambda: 0  # bytes of it that what they send at the same time has taken by now
 
     def refusal(self) -> QuotaExceeded:
         """What is told to who sends more."""
@@ -52,16 +53,13 @@ class Received:
 
 
 class Arriving:
-    """A file on its way into a folder of its own: counted, hashed and bounded while it is written.
+    """A file on its way into a folder of its own: counted, hashed and bounded while it is written."""
 
-    `refusal` is what is raised when it grows beyond `most_bytes`.
-    """
-
-    def __init__(self, folder: Path, most_bytes: int, refusal: RegistryError) -> None:
+    def __init__(self, folder: Path, most_bytes: int, room: Room | None) -> None:
         self.id = folder.name
         self.size_bytes = 0
         self._folder = folder
-        self._most, self._refusal = most_bytes, refusal
+        self._most, self._room = most_bytes, room
         self._digest = hashlib.sha256()
         with _kept(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -70,13 +68,23 @@ class Arriving:
     def write(self, chunk: bytes) -> None:
         """The next piece. Raises UploadTooLarge or QuotaExceeded, StorageUnavailable; all is gone then."""
         self.size_bytes += len(chunk)
-        if self.size_bytes > self._most:
+        refusal = self._refusal()
+        if refusal is not None:
             self.discard()
-            raise self._refusal
+            raise refusal
         with _kept(self._folder):
             check_room(self._folder, len(chunk))
             self._file.write(chunk)
         self._digest.update(chunk)
+
+    def _refusal(self) -> RegistryError | None:
+        """Why it may not be as large as it is now."""
+        room = self._room
+        if room is not None and self.size_bytes + room.beside() > room.bytes:
+            return room.refusal()
+        if self.size_bytes > self._most:
+            return UploadTooLarge(f"the file has more than {self._most >> 20} MiB, which is the limit")
+        return None
 
     def take(self, chunks: Iterable[bytes]) -> None:
         """`write` for each piece of a source. Raises StorageUnavailable also when the source breaks off."""
@@ -117,12 +125,7 @@ class Quarantine:
 
         Raises StorageUnavailable.
         """
-        folder = folder or self.new_folder()
-        most = self._live.current().upload_max_mb << 20
-        if room is not None and room.bytes < most:
-            return Arriving(folder, room.bytes, room.refusal())
-        refusal = UploadTooLarge(f"the file has more than {most >> 20} MiB, which is the limit")
-        return Arriving(folder, most, refusal)
+        return Arriving(folder or self.new_folder(), self._live.current().upload_max_mb << 20, room)
 
     def receive(self, chunks: Iterable[bytes], room: Room | None = None, folder: Path | None = None) -> Received:
         """Write what arrives to a folder, a new one if none is named, counting and hashing it.

@@ -4,7 +4,8 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from registry.access import Action, Actor, Target, require
@@ -13,7 +14,7 @@ from registry.access.trail import trace
 from registry.errors import RegistryError, StorageUnavailable, TooManyRequests, UploadNotFound
 from registry.models.intake import Wanted, admit, room_of
 from registry.models.journey import RECEIVE, Journey
-from registry.models.quarantine import Arriving, Quarantine, Received
+from registry.models.quarantine import Arriving, Quarantine, Received, Room
 from registry.models.registry import ModelRegistry
 from registry.models.upload_records import Upload, UploadRecords
 from registry.records import Database
@@ -37,6 +38,7 @@ class _Passage:
     journey: Journey
     bring: Bring
     begun: threading.Event = field(default_factory=threading.Event)
+    refused: RegistryError | None = None  # why it was not begun
 
 
 class Uploads:
@@ -49,6 +51,7 @@ class Uploads:
         self._records = UploadRecords(self.quarantine.root)
         self._slots = threading.BoundedSemaphore(AT_ONCE)
         self._arriving: dict[str, tuple[Actor, Arriving]] = {}  # by id: what requests of this process bring
+        self._counting = threading.Lock()  # held while it is found out whether one more fits, until it counts
 
     def start(self, actor: Actor, chunks: Iterable[bytes], wanted: Wanted) -> Upload:
         """Receive a file, then go on beside the caller; `get` tells how far it is.
@@ -71,13 +74,20 @@ class Uploads:
         Raises as `start` does.
         """
         require(actor, Action.PUBLISH_MODEL)
-        room = room_of(self._models, actor, self._check_quota(actor))
-        arriving = self.quarantine.open(room)
-        self._arriving[arriving.id] = (actor, arriving)
+        with self._counting:
+            room = self._room(actor)
+            folder = self.quarantine.new_folder()
+            beside = partial(self._arriving_beside, actor, folder.name)
+            arriving = self.quarantine.open(room and replace(room, beside=beside), folder)
+            self._arriving[arriving.id] = (actor, arriving)
         return arriving
 
     def begin(self, actor: Actor, arriving: Arriving, wanted: Wanted) -> Upload:
-        """Go on with a file that is whole. Raises Forbidden, InvalidInput, StorageUnavailable; it is gone then."""
+        """Go on with a file that is whole.
+
+        Raises Forbidden, InvalidInput, StorageUnavailable, and QuotaExceeded or TooManyRequests where others were
+        whole before it; it is gone then.
+        """
         try:
             wanted.check(actor)
             received = arriving.complete()
@@ -103,7 +113,8 @@ class Uploads:
         Raises Forbidden, InvalidInput, QuotaExceeded, StorageUnavailable, MlflowUnavailable, TooManyRequests.
         """
         wanted.check(actor)
-        room = room_of(self._models, actor, self._check_quota(actor))
+        with self._counting:
+            room = self._room(actor)
         if room is not None and not room.bytes:
             raise room.refusal()
         journey = Journey()
@@ -128,30 +139,57 @@ class Uploads:
         first = passage.upload
         threading.Thread(target=self._work, args=(passage, received), name="upload", daemon=True).start()
         passage.begun.wait()
+        if passage.refused is not None:
+            self.quarantine.discard(first.id)
+            raise passage.refused
         if self._records.find(first.id) is None:
             self.quarantine.discard(first.id)
             raise StorageUnavailable("the upload could not be kept", hint="Free some space and send it again.")
         return first
 
-    def _check_quota(self, actor: Actor) -> int:
-        """The bytes of the actor's uploads that are on their way. Raises TooManyRequests when there are too many."""
+    def _room(self, actor: Actor, but: str = "") -> Room | None:
+        """What the actor may still keep beside what is published and what waits; one upload is left out.
+
+        Raises TooManyRequests where as many are on their way as may be, MlflowUnavailable.
+        """
         self._records.sweep()
-        waiting = [(each.owner_id, each.size_bytes) for each in self._records.all() if not each.ended]
-        waiting += [(owner.id, each.size_bytes) for owner, each in list(self._arriving.values())]
-        own = [size for owner_id, size in waiting if owner_id == actor.id]
-        if len(waiting) >= WAITING_MOST or len(own) >= self._models.live.current().uploads_each:
+        waiting = [each for each in self._records.all() if not each.ended and each.id != but]
+        owners = {each.id: each.owner_id for each in waiting}
+        owners |= {each.id: owner.id for owner, each in list(self._arriving.values()) if each.id != but}
+        own = list(owners.values()).count(actor.id)
+        if len(owners) >= WAITING_MOST or own >= self._models.live.current().uploads_each:
             raise TooManyRequests(
-                f"{len(own)} uploads of yours are on their way already, {len(waiting)} in all",
+                f"{own} uploads of yours are on their way already, {len(owners)} in all",
                 hint="Wait until one of them has ended.",
                 details={"retry_after_s": _RETRY_AFTER_S},
             )
-        return sum(own)
+        return room_of(self._models, actor, sum(each.size_bytes for each in waiting if each.owner_id == actor.id))
+
+    def _arriving_beside(self, actor: Actor, but: str) -> int:
+        """The bytes of the actor's that have arrived by now in files that are not whole, one file left out."""
+        arriving = list(self._arriving.values())
+        return sum(each.size_bytes for owner, each in arriving if owner.id == actor.id and each.id != but)
+
+    def _claim(self, passage: _Passage) -> None:
+        """From here on an upload counts with its size, if it still fits: others may have been whole before it.
+
+        Raises QuotaExceeded, TooManyRequests, MlflowUnavailable.
+        """
+        upload = passage.upload
+        with self._counting:
+            room = self._room(passage.actor, upload.id)
+            if room is not None and upload.size_bytes > room.bytes:
+                raise room.refusal()
+            self._records.keep(upload)
 
     def _work(self, passage: _Passage, received: Received | None) -> None:
         upload_id = passage.upload.id
         with self._records.alone(upload_id):
             try:
-                self._records.keep(passage.upload)
+                self._claim(passage)
+            except RegistryError as error:
+                passage.refused = error
+                return
             finally:
                 passage.begun.set()
             passage.journey.watch = lambda steps: self._tell(passage.upload.at(steps))
@@ -167,7 +205,9 @@ class Uploads:
     def _outcome(self, passage: _Passage, received: Received | None) -> Upload:
         """Take the file in: the upload as it ended."""
         try:
-            received = received or _bring(passage)
+            if received is None:
+                received = _bring(passage)
+                self._claim(passage)  # only now its size is known
             with self._slots:
                 made = admit(self._models, passage.actor, received, passage.wanted, passage.journey)
         except RegistryError as error:
