@@ -82,6 +82,8 @@ def check_nodes(model: onnx.ModelProto, limits: NodeLimits) -> None:
         InvalidModel: the operator and where it stands.
     """
     functions = {(function.domain, function.name): function for function in model.functions}
+    if len(functions) != len(model.functions):  # a call names one of them by its overload alone
+        raise InvalidModel("the model has functions of one name, of which nobody can tell which is called")
     walk = _Walk(limits, functions)
     for key in functions:
         _count_function(walk, key)

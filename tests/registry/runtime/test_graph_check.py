@@ -157,6 +157,18 @@ def functions_that_double_thirty_times():
     return build([node("F29", domain="own")], functions=functions, extra_domains=["own"])
 
 
+def functions_that_differ_in_their_overload() -> onnx.ModelProto:
+    """The one that is called hides behind the other: an operator that nobody may use."""
+    hidden = helper.make_function(
+        "own", "F", ["x"], ["y"], [node("Tokenizer", ("x",), ("y",), "ai.onnx.contrib")],
+        [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.contrib", 1)], overload="hidden",
+    )  # fmt: skip
+    shown = helper.make_function("own", "F", ["x"], ["y"], [node("Relu", ("x",), ("y",))], hidden.opset_import)
+    call = node("F", domain="own")
+    call.overload = "hidden"
+    return build([call], functions=[hidden, shown], extra_domains=["own", "ai.onnx.contrib"])
+
+
 BAD: list[tuple[Callable[[], onnx.ModelProto], str, str]] = [
     (external_initializer, "another file", "a weight in /etc/passwd"),
     (external_constant, "another file", "a Constant node's value"),
@@ -177,6 +189,7 @@ BAD: list[tuple[Callable[[], onnx.ModelProto], str, str]] = [
     (a_long_loop, "1020000 nodes in all", "few enough rounds of a long body"),
     (lambda: branches(7), "nest deeper", "branches in branches"),
     (a_function_that_calls_itself, "calls itself", "recursion through functions"),
+    (functions_that_differ_in_their_overload, "functions of one name", "an operator behind an overload"),
     (functions_that_double_thirty_times, "more than 50000 nodes", "a billion nodes from thirty functions"),
     (
         lambda: build([node("EPContext", domain="com.microsoft")], extra_domains=["com.microsoft"]),
