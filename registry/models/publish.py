@@ -14,7 +14,7 @@ from registry.access import Actor
 from registry.errors import RegistryError
 from registry.mlflow_file import AccessLevel
 from registry.models import alias_history, tags
-from registry.models.files import CARD, FOLDER, bundle_sha256, sha256_of
+from registry.models.files import CARD, CHECKPOINT, FOLDER, bundle_sha256, sha256_of
 from registry.runtime.card import ModelCard
 from registry.settings import Settings
 
@@ -127,6 +127,8 @@ def model_tags(owner: Actor, task: str, access_level: AccessLevel) -> dict[str, 
 def _version_tags(actor: Actor, draft: Draft) -> dict[str, Any]:
     files, notes = ({name: sha256_of(data) for name, data in kept.items()} for kept in (draft.files, draft.notes))
     further = {tags.PARENT: draft.parent} if draft.parent else {}
+    if CHECKPOINT in draft.notes:
+        further[tags.KEPT_SIZE] = str(len(draft.notes[CHECKPOINT]))
     return {
         tags.FILES: json.dumps(files, sort_keys=True),
         tags.SHA256: bundle_sha256(files),

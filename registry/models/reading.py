@@ -55,8 +55,16 @@ def read_version(found: Any, card: ModelCard, aliases: Mapping[str, int]) -> Mod
 
 
 def read_size(found: Mapping[str, str]) -> int:
-    """Bytes of a version's files by its tags; 0 where they do not say."""
-    text = found.get(tags.SIZE, "")
+    """Bytes of a version's served files by its tags; 0 where they do not say."""
+    return _bytes(found.get(tags.SIZE, ""))
+
+
+def read_kept_size(found: Mapping[str, str]) -> int:
+    """Bytes of all that a version keeps, the checkpoint that it came from with it; 0 where its tags do not say."""
+    return read_size(found) + _bytes(found.get(tags.KEPT_SIZE, ""))
+
+
+def _bytes(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 16 else 0
 
 

@@ -22,7 +22,7 @@ from registry.models.client import Mlflow
 from registry.models.files import VersionFiles
 from registry.models.names import check_alias, check_name, check_new_name
 from registry.models.publish import Draft, publish
-from registry.models.reading import read_model, read_size, read_version
+from registry.models.reading import read_kept_size, read_model, read_version
 from registry.models.types import CHAMPION, Damaged, ModelSummary, ModelVersion, Survey
 from registry.records import Database
 from registry.settings import Settings
@@ -162,14 +162,14 @@ class ModelRegistry:
         return self.resolve(actor, draft.name, version=number)
 
     def bytes_published(self, actor: Actor) -> int:
-        """The size of all versions that an actor has published. Raises MlflowUnavailable."""
+        """The size of all versions that an actor has published, with kept checkpoints. Raises MlflowUnavailable."""
         total, token = 0, None
         with self._mlflow.connected() as client:
             while True:
                 found = client.search_model_versions(
                     f"tags.`{tags.PUBLISHER_ID}` = '{actor.id}'", max_results=_PAGE, page_token=token
                 )
-                total += sum(read_size(each.tags) for each in found)
+                total += sum(read_kept_size(each.tags) for each in found)
                 token = found.token
                 if not token:
                     return total

@@ -20,6 +20,7 @@ SHA256 = "nexusai.sha256"
 FILES = "nexusai.files"
 CARD_SHA256 = "nexusai.card_sha256"
 SIZE = "nexusai.size_bytes"
+KEPT_SIZE = "nexusai.kept_bytes"  # of the checkpoint that is kept beside what is served
 PUBLISHED_BY = "nexusai.published_by"
 PARENT = "nexusai.parent"
 METRICS = "nexusai.metrics"

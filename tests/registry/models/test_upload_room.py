@@ -11,13 +11,17 @@ import pytest
 
 from registry.access import Actor
 from registry.errors import QuotaExceeded, TooManyRequests
+from registry.models.files import CHECKPOINT
 from registry.models.intake import Wanted
 from registry.models.journey import FAILED
+from registry.models.publish import Draft
 from registry.models.quarantine import Arriving
 from registry.models.registry import ModelRegistry
 from registry.models.uploads import Uploads
 from registry.records import Database
 from registry.records.tables import SettingValue
+from registry.runtime.loading import MODEL_FILE
+from registry.testing.onnx_models import BLOB_CARD, blob_detector
 
 PIECE = bytes(700 << 10)  # two of them are more than 1 MiB
 
@@ -94,6 +98,13 @@ def test_a_pull_whose_size_nobody_knew_is_measured_once_it_is_here(
     assert error["code"] == "quota_exceeded"
     assert not (folder / "model").exists()
     assert FAILED not in {step.state for step in uploads.get(sender, sent.id).steps[:1]}  # it had arrived
+
+
+def test_a_checkpoint_that_is_kept_counts(models: ModelRegistry, sender: Actor, unique: str) -> None:
+    blob = blob_detector()
+    made = models.publish(sender, Draft(unique, {MODEL_FILE: blob}, BLOB_CARD, notes={CHECKPOINT: bytes(5_000)}))
+    assert made.size_bytes == len(blob)  # what is served
+    assert models.bytes_published(sender) == len(blob) + 5_000
 
 
 def test_of_many_that_begin_at_once_only_as_many_as_may_are_let_in(uploads: Uploads, sender: Actor) -> None:
