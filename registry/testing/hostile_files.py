@@ -6,6 +6,7 @@ file, call the listening port, read the secret.
 
 import io
 import json
+import os
 import pickle
 import stat
 import struct
@@ -123,6 +124,22 @@ def hostile_pickles(trap: Trap) -> dict[str, bytes]:
         "name by number": b"\x80\x02\x82\x01)R.",
         **_hidden(line),
     }
+
+
+def legacy_checkpoint(content: object) -> bytes:
+    """What PyTorch wrote before it wrote zip archives: pickles one behind the other, then the weights."""
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(content, buffer, _use_new_zipfile_serialization=False)
+    return buffer.getvalue()
+
+
+def hostile_legacy_checkpoint(trap: Trap) -> bytes:
+    """A checkpoint of that kind with weights, and a call beside them."""
+    import torch
+
+    return legacy_checkpoint({"model": {"weight": torch.zeros(4)}, "epoch": _Call(os.system, trap.command)})
 
 
 def past_the_scan(trap: Trap) -> bytes:

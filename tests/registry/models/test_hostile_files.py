@@ -90,6 +90,24 @@ def test_a_bare_pickle_is_refused_whatever_it_holds(trap: Trap, refuse: Callable
     assert "protocol 0" in refuse(b"cos\nsystem\n(S'true'\ntR.").message
 
 
+def test_a_checkpoint_older_than_archives_is_refused_whatever_it_holds(
+    trap: Trap, refuse: Callable[[bytes], InvalidModel], tmp_path: Path
+) -> None:
+    require_package("torch", "train")
+    import torch
+
+    own = Trap(tmp_path / "proof", 9, tmp_path / "secret")
+    (tmp_path / "old.pt").write_bytes(hostile_files.hostile_legacy_checkpoint(own))
+    load = f"import torch; torch.load({str(tmp_path / 'old.pt')!r}, weights_only=False)"
+    subprocess.run([sys.executable, "-c", load], check=True)
+    assert own.canary.exists()  # loaded the plain way, it does what it says
+    genuine = hostile_files.legacy_checkpoint(torch.nn.Linear(2, 2).state_dict())
+    for data in (hostile_files.hostile_legacy_checkpoint(trap), genuine):
+        error = refuse(data)
+        assert "bare pickle" in error.message
+        assert "TorchScript" in error.hint
+
+
 def test_a_checkpoint_that_gets_past_the_scan_is_stopped_by_the_loader(
     trap: Trap, refuse: Callable[[bytes], InvalidModel]
 ) -> None:
