@@ -108,7 +108,7 @@ class Platform:
         storage = open_storage(settings.storage_root, settings.storage_endpoint)
         jobs = Jobs(database, storage)
         datasets = Datasets(database, Workspace(settings))
-        uploads = Uploads(models, database)
+        uploads = Uploads(models, database, serving.move_alias)
         dataset_changes = DatasetChanges(settings, database, live, datasets)
         events = Events(database, storage, live)
         viewing = Viewing(database)

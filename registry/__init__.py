@@ -16,7 +16,7 @@
     job = nx.submit_training("digit-detector", "bolts/2")     # or in the platform's runner
     nx.list_cameras()                                 # what they are doing, as a DataFrame
     nx.camera_events("Loading bay", label="person")   # what one saw, as a DataFrame
-    nx.publish(network, "my-digits", card=card)       # a torch network, ONNX bytes or a file
+    nx.publish(network, "my-digits", card=card, told=print)   # a torch network, ONNX bytes or a file
     nx.versions("my-digits")                          # its versions, as a DataFrame
     nx.compare("my-digits/1", "my-digits/2")          # what is written about both, side by side
     nx.compare("my-digits/1", "my-digits/2", "photo.jpg")   # and what both say about a picture
@@ -31,7 +31,7 @@ the same permissions and audit as the app and the API.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -247,31 +247,41 @@ def publish(
     description: str = "",
     alias: str = "champion",
     parent: str = "",
+    told: Callable[[str], None] | None = None,
 ) -> ModelVersion:
     """Look at a model, convert it to ONNX, try it, and register it as a new version of `name`.
+
+    The alias of a model that has versions already moves as with `promote`; warns where it cannot. `told` hears each
+    step as it begins and ends.
 
     `model` is the path or the bytes of a file in any format that docs/models.md lists, a folder or a mapping of names
     to files that belong together, or a torch network; a torch network needs a card with its input.
     `parent` names the version it was made from, as name/version. Raises InvalidModel, UnsupportedOutputs, InvalidCard,
     MissingExtra, Unavailable, Forbidden, VersionNotFound (the parent), MlflowUnavailable.
     """
+    import warnings
+
     from registry.access.actor import local_actor
     from registry.errors import InvalidCard
-    from registry.models.intake import take_in
+    from registry.models.intake import Wanted, take_wanted
+    from registry.models.journey import Journey, nobody, telling
     from registry.models.packing import packed
 
-    known = _card(card)
+    known, (models, serving) = _card(card), _rooms()
     if isinstance(model, str):
         model = Path(model)
     if isinstance(model, Mapping) or (isinstance(model, Path) and model.is_dir()):
-        model = packed(model, _rooms()[0].live.current().upload_max_mb)
+        model = packed(model, models.live.current().upload_max_mb)
     if not isinstance(model, bytes | Path):
         if known is None:
             raise InvalidCard("a torch network needs a card that says what its input is")
         model = _exported(model, known)
-    return take_in(
-        _rooms()[0], local_actor(), model, name, card=known, description=description, alias=alias, parent=parent
-    )
+    wanted = Wanted(name, known, description=description, alias=alias, parent=parent)
+    journey = Journey(telling(told) if told else nobody)
+    made = take_wanted(models, local_actor(), model, wanted, journey, serving.move_alias)
+    if journey.warning:
+        warnings.warn(f"{made.reference} is registered; {journey.warning}", stacklevel=2)
+    return made
 
 
 def samples() -> dict[str, Path]:

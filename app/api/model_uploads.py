@@ -14,6 +14,7 @@ from app.api.streamed_form import checked, described, read_form
 from registry.errors import InvalidInput
 from registry.mlflow_file import AccessLevel
 from registry.models.intake import Wanted
+from registry.models.types import CHAMPION
 from registry.models.upload_records import Upload
 from registry.runtime.card import ModelCard
 
@@ -46,6 +47,7 @@ class UploadOut(BaseModel):
     model: str = Field(description="the registered name that was asked for")
     version: int | None = Field(description="the version that was made, once it is registered")
     error: UploadError | None
+    warning: str = Field(description="why its alias was not moved to the version; empty where nothing is wrong")
     sha256: str = Field(description="of the file as it arrived, hex; empty until then")
     size_bytes: int
     created_at: str
@@ -71,6 +73,7 @@ class UploadAnswer(BaseModel):
                         "model": "parts-detector",
                         "version": None,
                         "error": None,
+                        "warning": "",
                         "sha256": "0c2f6a0e93b1" + "0" * 52,
                         "size_bytes": 5768305,
                         "created_at": "2026-11-27T16:00:00Z",
@@ -91,13 +94,18 @@ class UploadForm(BaseModel):
     description: Annotated[str, Field(max_length=400)] = ""
     access_level: AccessLevel = "authenticated"
     card: Annotated[str, Field(max_length=4_000_000, description="the model's card as JSON")] = ""
+    alias: Annotated[
+        str, Field(max_length=31, description="to be moved to the version once it is proven; sent empty, none is")
+    ] = CHAMPION
+    parent: Annotated[str, Field(max_length=80, description="the version it was made from, as name/version")] = ""
 
     @classmethod
     def wanted(cls, fields: dict[str, str]) -> Wanted:
         """What the fields say. Raises RequestValidationError, InvalidCard."""
         form = checked(cls, fields)
         card = ModelCard.parse(form.card) if form.card else None
-        return Wanted(form.name, card, form.task, form.description, form.access_level)
+        alias = form.alias if fields.get("alias", form.alias) else ""
+        return Wanted(form.name, card, form.task, form.description, form.access_level, alias, form.parent)
 
 
 _FILE = "ONNX, PyTorch, TorchScript, Keras, SavedModel (zip), frozen .pb, or a pair of ONNX files (zip)"

@@ -1,14 +1,18 @@
 """`nexusai models …` and `nexusai predict`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.say import as_json, line, table
 from app.cli.steps import following
 from registry.errors import InvalidImage
+from registry.mlflow_file import AccessLevel
 from registry.settings import load_settings
+
+if TYPE_CHECKING:
+    from registry.models.types import ModelVersion
 
 group = typer.Typer(help="The registered models.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -33,32 +37,38 @@ def list_models(
 
 
 @group.command("push")
-def push(
+def push(  # noqa: PLR0913, PLR0917 - its options
     file: Annotated[
         Path, typer.Argument(help="ONNX, PyTorch, TorchScript, Keras, SavedModel, frozen .pb, or a folder")
     ],
     name: Annotated[str, typer.Option(help="the registered name")],
-    card: Annotated[Path | None, typer.Option(help="a JSON file with the model's card")] = None,
+    card: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="a JSON file with the model's card")
+    ] = None,
     alias: Annotated[str, typer.Option(help="alias to move to the new version; empty for none")] = "champion",
+    description: Annotated[str, typer.Option(help="what it is for")] = "",
+    access_level: Annotated[AccessLevel, typer.Option(help="who may use a new model")] = "authenticated",
+    parent: Annotated[str, typer.Option(help="the version it was made from, as name/version")] = "",
     json: AsJson = False,
 ) -> None:
-    """Look at a model file, convert it to ONNX, try it, and register it as a new version."""
+    """Look at a model file, convert it to ONNX, try it, and register it as a new version.
+
+    Ends with 1 also where it was registered and its alias could not be moved.
+    """
     from app.platform import Platform
     from registry.access.actor import local_actor
-    from registry.models.intake import take_in
+    from registry.models.intake import Wanted, take_wanted
     from registry.models.packing import packed
     from registry.models.types import version_dict
     from registry.runtime.card import ModelCard
 
     known = ModelCard.parse(card.read_bytes()) if card else None
-    models = Platform.open(load_settings()).models
-    model = packed(file, models.live.current().upload_max_mb) if file.is_dir() else file
+    wanted = Wanted(name, known, "", description, access_level, alias, parent)
+    rooms = Platform.open(load_settings())
+    model = packed(file, rooms.live.current().upload_max_mb) if file.is_dir() else file
     with following(quiet=json) as journey:
-        made = take_in(models, local_actor(), model, name, card=known, alias=alias, journey=journey)
-    if json:
-        as_json(version_dict(made))
-    else:
-        line(f"{made.name} version {made.version} ({made.card.task}), sha256 {made.sha256[:12]}")
+        made = take_wanted(rooms.models, local_actor(), model, wanted, journey, rooms.serving.move_alias)
+    _say_made(made, version_dict(made), journey.warning, json=json)
 
 
 @group.command("catalogue")
@@ -94,10 +104,7 @@ def pull(
     trust = Trust(sha256, trust_first_download)
     with following(quiet=json) as journey:
         made = Platform.open(load_settings()).catalogue.take(local_actor(), name, journey, trust, file)
-    if json:
-        as_json({"name": made.name} | version_dict(made))
-    else:
-        line(f"{made.name} version {made.version} ({made.card.task}), sha256 {made.sha256[:12]}")
+    _say_made(made, {"name": made.name} | version_dict(made), journey.warning, json=json)
 
 
 @group.command("promote")
@@ -177,6 +184,17 @@ def predict(  # noqa: PLR0913, PLR0917 - its options
     line(f"{answer.version.name} version {answer.version.version}: {len(rows)} found in {image.name}")
     if rows:
         table(list(rows[0]), (list(row.values()) for row in rows))
+
+
+def _say_made(made: "ModelVersion", told: dict[str, Any], warning: str, *, json: bool) -> None:
+    """Tell of a new version; ends the command with 1 where something that was asked for was not done."""
+    if json:
+        as_json(told)
+    else:
+        line(f"{made.name} version {made.version} ({made.card.task}), sha256 {made.sha256[:12]}")
+    if warning:
+        line(f"nexusai: {warning}", to_error=True)
+        raise typer.Exit(1)
 
 
 def _megabytes(count: int) -> str:

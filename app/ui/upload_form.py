@@ -19,6 +19,10 @@ _HTML = """
     <label>Who may use it<select name="access_level"></select></label>
   </div>
   <label>Description<input name="description" maxlength="400" autocomplete="off"></label>
+  <div class="row">
+    <label>Alias<input name="alias" maxlength="31" value="champion" placeholder="none" autocomplete="off"></label>
+    <label>Made from<input name="parent" maxlength="80" placeholder="name/version" autocomplete="off"></label>
+  </div>
   <details>
     <summary>Model card (optional)</summary>
     <p>Without a card, task, input and classes are read from the file.</p>
@@ -127,7 +131,7 @@ export default function (component) {
     const wrong = problem(file);
     if (wrong) return refuse(...wrong);
     const body = new FormData();
-    for (const name of ["name", "description", "access_level", "card"]) {
+    for (const name of ["name", "description", "access_level", "card", "alias", "parent"]) {
       body.append(name, form.elements[name].value.trim());
     }
     body.append("file", file, "model");

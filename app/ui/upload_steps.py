@@ -44,6 +44,8 @@ def _draw(upload: Upload, key: str) -> None:
         error_box(RegistryError(upload.error["message"], hint=upload.error["hint"]))
     if upload.state == "registered":
         st.success(f"**{plain(upload.model)}** version {upload.version} is registered.", icon=":material/check_circle:")
+        if upload.warning:
+            st.warning(plain(upload.warning[:1].upper() + upload.warning[1:]), icon=":material/flag:")
         if st.button("Open the model", key=f"{key}.open", icon=":material/arrow_forward:"):
             del st.session_state[key]
             st.session_state[ADDING] = False

@@ -98,7 +98,7 @@ class Catalogue:
                 received = self._given(file, wish, folder) if file else self._bring(entry, wish, folder, journey)
                 said["detail"] = received.said()
             self._trace(actor, entry, wanted)
-            return admit(self._models, actor, received, wanted, journey)
+            return admit(self._models, actor, received, wanted, journey, self._uploads.move)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from registry.models.files import CHECKPOINT
 from registry.models.first_reading import read_graphs
 from registry.models.journey import CONVERT, RECEIVE, REGISTER, SCAN, VERIFY, Journey
 from registry.models.names import check_alias, check_new_name
+from registry.models.naming import name_version
+from registry.models.promotion import SetAlias
 from registry.models.publish import Draft
 from registry.models.quarantine import Quarantine, Received, Room, chunks_of
 from registry.models.registry import ModelRegistry
@@ -83,17 +85,23 @@ def take_in(  # noqa: PLR0913 - the fields of the upload form
     alias: str = CHAMPION,
     parent: str = "",
     journey: Journey | None = None,
+    move: SetAlias | None = None,
 ) -> ModelVersion:
     """Take a file in and wait for it; its steps show in `journey`. See `admit` for what it may be and what it raises.
 
     A refused file leaves nothing behind.
     """
     wanted = Wanted(name, card, "", description, access_level, alias, parent)
-    return take_wanted(models, actor, model, wanted, journey or Journey())
+    return take_wanted(models, actor, model, wanted, journey or Journey(), move)
 
 
 def take_wanted(
-    models: ModelRegistry, actor: Actor, model: bytes | Path, wanted: Wanted, journey: Journey
+    models: ModelRegistry,
+    actor: Actor,
+    model: bytes | Path,
+    wanted: Wanted,
+    journey: Journey,
+    move: SetAlias | None = None,
 ) -> ModelVersion:
     """`take_in` for what is said about the model in one value."""
     wanted.check(actor)
@@ -102,7 +110,7 @@ def take_wanted(
         quarantine, journey, chunks_of(model, models.live.current().upload_max_mb), room_of(models, actor)
     )
     try:
-        return admit(models, actor, received, wanted, journey)
+        return admit(models, actor, received, wanted, journey, move)
     finally:
         quarantine.discard(received.id)
 
@@ -129,10 +137,18 @@ def receive(quarantine: Quarantine, journey: Journey, chunks: Iterable[bytes], r
     return received
 
 
-def admit(models: ModelRegistry, actor: Actor, received: Received, wanted: Wanted, journey: Journey) -> ModelVersion:
+def admit(
+    models: ModelRegistry,
+    actor: Actor,
+    received: Received,
+    wanted: Wanted,
+    journey: Journey,
+    move: SetAlias | None = None,
+) -> ModelVersion:
     """Look at a received file, convert it to ONNX, run it once in an isolated child, register it as a new version.
 
-    The report stays with the version as `intake.json`. Raises InvalidModel, UnsupportedOutputs, InvalidCard,
+    Its alias is then moved to it by `move`, see `name_version`; where it is not, the journey's `warning` says why. The
+    report stays with the version as `intake.json`. Raises InvalidModel, UnsupportedOutputs, InvalidCard,
     MissingExtra, Unavailable (no isolated child can be made here), Forbidden, MlflowUnavailable.
     """
     origin = asdict(wanted.origin) if wanted.origin else {}
@@ -159,14 +175,24 @@ def admit(models: ModelRegistry, actor: Actor, received: Received, wanted: Wante
                 card,
                 description,
                 wanted.access_level,
-                wanted.alias,
-                facts,
-                notes,
-                wanted.parent,
+                parameters=facts,
+                notes=notes,
+                parent=wanted.parent,
             ),
         )
-        said["detail"] = f"version {made.version}"
+        made, journey.warning = _named(models, actor, made, wanted.alias, move)
+        said["detail"] = "; ".join(filter(None, (f"version {made.version}", journey.warning)))
     return made
+
+
+def _named(
+    models: ModelRegistry, actor: Actor, made: ModelVersion, alias: str, move: SetAlias | None
+) -> tuple[ModelVersion, str]:
+    """The version with its alias, and why it has none where one was wanted."""
+    if not alias:
+        return made, ""
+    problem = name_version(models, actor, made, alias, move)
+    return made if problem else replace(made, aliases=(*made.aliases, alias)), problem
 
 
 def _scan(received: Received, report: _Report) -> Finding:

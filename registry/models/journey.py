@@ -33,12 +33,26 @@ def nobody(_steps: tuple[Step, ...]) -> None:
     """A watcher for a way in that nobody looks at."""
 
 
+def telling(told: Callable[[str], None]) -> Watch:
+    """A watcher that says in a line whenever a step begins, is somewhat further, or ends."""
+
+    def watch(steps: tuple[Step, ...]) -> None:
+        changed = next(step for step in reversed(steps) if step.state != WAITING)
+        told(": ".join(filter(None, (f"{changed.name} {changed.state}", changed.detail))))
+
+    return watch
+
+
 class Journey:
-    """The steps in their order; `watch` is told whenever one of them changes."""
+    """The steps in their order; `watch` is told whenever one of them changes.
+
+    `warning` says what was asked for and not done although the file came in, empty for nothing.
+    """
 
     def __init__(self, watch: Watch = nobody) -> None:
         self.steps = tuple(Step(name) for name in (RECEIVE, SCAN, CONVERT, VERIFY, REGISTER))
         self.watch = watch
+        self.warning = ""
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, Any]]:

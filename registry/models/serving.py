@@ -9,8 +9,17 @@ from functools import partial
 import numpy as np
 
 from registry.access import Action, Actor, require
-from registry.errors import InvalidModel
+from registry.errors import (
+    DatabaseUnavailable,
+    IntegrityError,
+    InvalidCard,
+    InvalidModel,
+    MlflowUnavailable,
+    RegistryError,
+    StorageUnavailable,
+)
 from registry.models.answer import Answer, KeptRun
+from registry.models.last_inputs import LastInputs
 from registry.models.loaded import Loaded, LoadedModels
 from registry.models.names import check_alias
 from registry.models.opening import Opening
@@ -31,8 +40,8 @@ from registry.runtime.raw_answer import RawAnswer, resolve_thresholds
 from registry.settings import Settings
 from registry.vision.images import ImageBgr, decode_image
 
+_AWAY = (MlflowUnavailable, StorageUnavailable, DatabaseUnavailable)  # says nothing about a version
 LEAST_CONFIDENCE = 0.01  # of what a kept run holds: an untrained detector has thousands of boxes below
-_KEPT_INPUT_MOST = 4 << 20  # bytes; a larger image is not kept for the check of the next version
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ class Serving:
         )
         self._swaps = Swaps(self._prove, self.metrics)
         self._lock = threading.Lock()
-        self._last_input: dict[str, bytes | ImageBgr] = {}
+        self._last_input = LastInputs(lambda: self._live.current().image_max_pixels)
         self._answered = 0
 
     @property
@@ -148,24 +157,37 @@ class Serving:
     def move_alias(self, actor: Actor, name: str, alias: str, version: int) -> None:
         """Prove a version here, then move the alias to it; one that cannot be served moves nothing.
 
-        Raises Forbidden, ModelNotFound, VersionNotFound, InvalidInput, InvalidModel with what is wrong.
+        Raises Forbidden, ModelNotFound, VersionNotFound, InvalidInput, InvalidModel with what is wrong, and
+        MlflowUnavailable, StorageUnavailable, DatabaseUnavailable where that is only away.
         """
         check_alias(alias)
         require(actor, Action.CHANGE_MODEL, self._models.get(actor, name).target())
-        wanted = self._models.resolve(actor, name, version=version)
-        try:
-            self._prove(wanted)
-        except InvalidModel as error:
-            self.metrics.swaps.labels(name, "failed").inc()
-            raise InvalidModel(
-                f"version {version} of {name} cannot be served, {alias} stays where it is: {error.message}",
-                hint=error.hint,
-            ) from error
+        wanted = self._proven(actor, name, alias, version)
         self._models.set_alias(actor, name, alias, version)
         at = time.monotonic()
         for each in (alias, "") if alias == CHAMPION else (alias,):
             self._swaps.take_over(name, each, wanted, at)
         self._resolver.forget(name)
+
+    def _proven(self, actor: Actor, name: str, alias: str, version: int) -> ModelVersion:
+        """The version an alias shall name, once it has shown that it can be served."""
+        try:
+            wanted = self._models.resolve(actor, name, version=version)
+        except (IntegrityError, InvalidCard) as error:
+            raise self._refusal(name, alias, version, error) from error
+        try:
+            self._prove(wanted)
+        except Exception as error:  # whatever a version does wrong when it is tried, it is not named
+            raise self._refusal(name, alias, version, error) from error
+        return wanted
+
+    def _refusal(self, name: str, alias: str, version: int, error: Exception) -> RegistryError:
+        """Why an alias is not moved: the version is no good, or what its proof needs is away."""
+        self.metrics.swaps.labels(name, "failed").inc()
+        told = error.message if isinstance(error, RegistryError) else f"{type(error).__name__}: {error}"
+        kind = type(error) if isinstance(error, _AWAY) else InvalidModel
+        message = f"version {version} of {name} cannot be served, {alias} stays where it is: {told}"
+        return kind(message, hint=error.hint if isinstance(error, RegistryError) else "")
 
     def swaps(self) -> dict[tuple[str, str], Line]:
         """What each model and alias is answered with, and why a move was not taken over."""
@@ -219,10 +241,8 @@ class Serving:
         self.metrics.observe(ready.version.name, ready.version.version, timing_ms)
         with self._lock:
             self._answered += 1
-            if ready.version.card.task is Task.PROMPT:  # a picture alone says nothing to it
-                return
-            if (len(image) if isinstance(image, bytes) else image.nbytes) <= _KEPT_INPUT_MOST:
-                self._last_input[ready.version.name] = image
+        if ready.version.card.task is not Task.PROMPT:  # a picture alone says nothing to it
+            self._last_input.keep(ready.version.name, image)
 
     def _prove(self, version: ModelVersion) -> None:
         """Load and warm a version, and try it on what its model was asked last."""

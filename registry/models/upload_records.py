@@ -33,6 +33,7 @@ class Upload(BaseModel):
     model: str
     version: int | None = None
     error: dict[str, Any] | None = None
+    warning: str = ""  # what was asked for and not done although it is registered
     sha256: str = ""
     size_bytes: int = 0
     created_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
@@ -51,9 +52,9 @@ class Upload(BaseModel):
         """The upload once its file is here."""
         return self.model_copy(update={"sha256": received.sha256, "size_bytes": received.size_bytes})
 
-    def registered(self, version: int) -> "Upload":
-        """The upload as it ended: well."""
-        return self.model_copy(update={"state": "registered", "version": version})
+    def registered(self, version: int, warning: str) -> "Upload":
+        """The upload as it ended: well, or with an alias that could not be moved."""
+        return self.model_copy(update={"state": "registered", "version": version, "warning": warning})
 
     def rejected(self, reason: RegistryError) -> "Upload":
         """The upload as it ended: refused."""

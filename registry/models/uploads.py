@@ -14,6 +14,7 @@ from registry.access.trail import trace
 from registry.errors import RegistryError, StorageUnavailable, TooManyRequests, UploadNotFound
 from registry.models.intake import Wanted, admit, room_of
 from registry.models.journey import RECEIVE, Journey
+from registry.models.promotion import SetAlias
 from registry.models.quarantine import Arriving, Quarantine, Received, Room
 from registry.models.registry import ModelRegistry
 from registry.models.upload_records import Upload, UploadRecords
@@ -42,10 +43,14 @@ class _Passage:
 
 
 class Uploads:
-    """The uploads of one home. A process that ends takes its unfinished uploads with it: they count as rejected."""
+    """The uploads of one home. A process that ends takes its unfinished uploads with it: they count as rejected.
 
-    def __init__(self, models: ModelRegistry, database: Database) -> None:
+    `move` moves an alias to a new version: `Serving.move_alias` proves it first; without one nothing is loaded.
+    """
+
+    def __init__(self, models: ModelRegistry, database: Database, move: SetAlias | None = None) -> None:
         self._models = models
+        self.move = move
         self._database = database
         self.quarantine = Quarantine(models.settings, models.live)
         self._records = UploadRecords(self.quarantine.root)
@@ -209,14 +214,14 @@ class Uploads:
                 received = _bring(passage)
                 self._claim(passage)  # only now its size is known
             with self._slots:
-                made = admit(self._models, passage.actor, received, passage.wanted, passage.journey)
+                made = admit(self._models, passage.actor, received, passage.wanted, passage.journey, self.move)
         except RegistryError as error:
             reason = error
         except Exception:
             log.exception("upload %s failed", passage.upload.id)
             reason = RegistryError("something went wrong here", hint=f"The log names it under {passage.upload.id}.")
         else:
-            return passage.upload.at(passage.journey.steps).registered(made.version)
+            return passage.upload.at(passage.journey.steps).registered(made.version, passage.journey.warning)
         details = {"upload": passage.upload.id, "reason": reason.message[:300]}
         self._trace(passage.actor, "model.reject", passage.wanted.name, details)
         return passage.upload.at(passage.journey.steps).rejected(reason)

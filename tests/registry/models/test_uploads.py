@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from sqlmodel import select
 
@@ -13,10 +14,16 @@ from registry.models.intake import Wanted
 from registry.models.journey import FAILED, RUNNING, Step
 from registry.models.quarantine import Quarantine
 from registry.models.registry import ModelRegistry
+from registry.models.serving import Serving
+from registry.models.types import CHAMPION
 from registry.models.upload_records import Upload, UploadRecords
 from registry.models.uploads import Uploads
 from registry.records import AuditEntry, Database
-from registry.testing.onnx_models import blob_detector
+from registry.testing.onnx_models import BLOB_CARD, BLOB_NMS_CARD, blob_detector, blob_detector_with_nms
+
+BLUE = np.zeros((64, 64, 3), np.uint8)
+BLUE[:8, :8] = (255, 0, 0)
+SHORT_CARD = BLOB_NMS_CARD.model_copy(update={"labels": ("red",)})  # it names an unknown class on blue
 
 
 @pytest.fixture
@@ -41,6 +48,51 @@ def test_an_upload_is_registered_beside_its_sender(
     assert [step.name for step in upload.steps] == ["receive", "scan", "convert", "verify", "register"]
     assert models.resolve(engineer, unique).version == 1
     assert not (Quarantine(models.settings, models.live).root / sent.id / "model").exists()
+
+
+def test_a_version_that_fails_on_the_last_picture_is_registered_and_the_alias_stays(
+    models: ModelRegistry, sqlite: Database, serving: Serving, engineer: Actor, unique: str
+) -> None:
+    uploads = Uploads(models, sqlite, serving.move_alias)
+    uploads.start(engineer, [blob_detector()], Wanted(unique))
+    _wait_for_all()
+    serving.predict(engineer, BLUE, model=unique)
+    sent = uploads.start(engineer, [blob_detector_with_nms()], Wanted(unique, SHORT_CARD))
+    _wait_for_all()
+    upload = uploads.get(engineer, sent.id)
+    assert (upload.state, upload.version, upload.error) == ("registered", 2, None)
+    assert "champion stays where it is" in upload.warning
+    assert "class 2" in upload.warning
+    assert upload.steps[-1].detail == f"version 2; {upload.warning}"
+    assert models.get(engineer, unique).aliases == {CHAMPION: 1}
+    elsewhere = Serving(models, models.settings)  # a process that starts now
+    assert elsewhere.predict(engineer, BLUE, model=unique).version.version == 1
+
+
+def test_a_version_that_passes_on_the_last_picture_answers_from_then_on(
+    models: ModelRegistry, sqlite: Database, serving: Serving, engineer: Actor, unique: str
+) -> None:
+    uploads = Uploads(models, sqlite, serving.move_alias)
+    uploads.start(engineer, [blob_detector()], Wanted(unique, BLOB_CARD))
+    _wait_for_all()
+    serving.predict(engineer, BLUE, model=unique)
+    sent = uploads.start(engineer, [blob_detector_with_nms()], Wanted(unique, BLOB_NMS_CARD))
+    _wait_for_all()
+    upload = uploads.get(engineer, sent.id)
+    assert (upload.version, upload.warning, upload.steps[-1].detail) == (2, "", "version 2")
+    assert models.get(engineer, unique).aliases == {CHAMPION: 2}
+    assert serving.predict(engineer, BLUE, model=unique).version.version == 2
+
+
+def test_an_upload_without_an_alias_moves_none(
+    models: ModelRegistry, sqlite: Database, serving: Serving, engineer: Actor, unique: str
+) -> None:
+    uploads = Uploads(models, sqlite, serving.move_alias)
+    for wanted in (Wanted(unique), Wanted(unique, alias=""), Wanted(unique, alias="canary", parent=f"{unique}/1")):
+        uploads.start(engineer, [blob_detector()], wanted)
+        _wait_for_all()
+    assert models.get(engineer, unique).aliases == {CHAMPION: 1, "canary": 3}
+    assert models.version(engineer, unique, 3).parent == f"{unique}/1"
 
 
 def test_a_rejected_upload_says_why_at_the_step_that_failed(
