@@ -1,8 +1,11 @@
 """What each role finds on a model's page, and what becomes of a press that is refused."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -11,6 +14,7 @@ from app.ui import session
 from registry.access import Actor
 from registry.access.actor import local_actor, of_user
 from registry.models import tags
+from registry.models.intake import Wanted
 from registry.models.publish import Draft
 from registry.models.registering import register
 from registry.models.server import tracking_uri
@@ -18,9 +22,10 @@ from registry.models.types import CHAMPION
 from registry.records import Role
 from registry.runtime.loading import MODEL_FILE
 from registry.settings import Settings, load_settings
-from registry.testing.onnx_models import BLOB_CARD, blob_detector, blob_detector_with_nms
+from registry.testing.onnx_models import BLOB_CARD, BLOB_NMS_CARD, blob_detector, blob_detector_with_nms
 
 PASSWORD = "engine-of-analysis"
+PATIENCE_S = 60
 OF_EVERYBODY = ["Overview", "Versions", "Compare"]
 OF_BUILDERS = [*OF_EVERYBODY, "Train"]
 OF_THE_OWNER = [*OF_BUILDERS, "Optimise", "Access", "Settings"]
@@ -71,6 +76,15 @@ def _listed(actor: "Actor") -> None:
     from app.pages import models
 
     models._list(actor)
+
+
+def _intake(actor: "Actor", upload_id: str) -> None:
+    import streamlit as st
+
+    from app.ui import upload_steps
+
+    st.session_state["sent"] = upload_id
+    upload_steps.follow(actor, "sent")
 
 
 def _draw(page: Callable[..., None], *arguments: Any, tab: str = "") -> AppTest:
@@ -235,3 +249,39 @@ def test_the_list_is_narrowed_by_its_filters(rooms: Platform, people: dict[str, 
     assert names(drawn.selectbox(key="models.state").select(True).run()) == []
     other = _draw(_listed, people["user"])
     assert names(other.text_input(key="models.search").input(unique).run()) == ["b"]
+
+
+def test_a_move_elsewhere_to_what_cannot_be_served_is_warned_of(
+    rooms: Platform, people: dict[str, Actor], shared: str
+) -> None:
+    owner, picture = people["owner"], np.zeros((64, 64, 3), np.uint8)
+    assert rooms.serving.predict(owner, picture, model=shared).version.version == 2
+    assert not _draw(_detail, owner, shared, tab="Versions").warning
+    rooms.models.set_alias(owner, shared, CHAMPION, 3)  # as another process or MLflow's own interface would
+    deadline = time.monotonic() + PATIENCE_S
+    while not any(line.problem for (name, _), line in rooms.serving.swaps().items() if name == shared):
+        assert time.monotonic() < deadline
+        rooms.serving.predict(owner, picture, model=shared)
+    [said] = [box.value for box in _draw(_detail, owner, shared, tab="Versions").warning]
+    assert said.startswith("The default points to version 3, which cannot be served: ")
+    assert said.endswith(" Version 2 goes on answering.")
+    rooms.serving.move_alias(owner, shared, CHAMPION, 1)
+    assert not _draw(_detail, owner, shared, tab="Versions").warning
+
+
+def test_an_upload_whose_alias_stayed_says_so_beside_its_success(
+    rooms: Platform, people: dict[str, Actor], shared: str
+) -> None:
+    owner, blue = people["owner"], np.zeros((64, 64, 3), np.uint8)
+    blue[:8, :8] = (255, 0, 0)
+    rooms.serving.predict(owner, blue, model=shared)
+    short = BLOB_NMS_CARD.model_copy(update={"labels": ("red",)})  # it names an unknown class on blue
+    for card, warned in ((short, True), (BLOB_NMS_CARD, False)):
+        sent = rooms.uploads.start(owner, [blob_detector_with_nms()], Wanted(shared, card))
+        [thread] = [each for each in threading.enumerate() if each.name == "upload"]
+        thread.join(240)
+        drawn = _draw(_intake, owner, sent.id)
+        assert not drawn.exception
+        assert "is registered" in drawn.success[0].value
+        assert [("champion stays where it is" in box.value) for box in drawn.warning] == [True] * warned
+    assert rooms.models.get(owner, shared).aliases == {CHAMPION: 5}
