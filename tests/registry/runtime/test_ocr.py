@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 pytest.importorskip("rapidocr")
 
+from rapidocr import RapidOCR
+
 from registry.errors import InvalidCard, InvalidModel, UnsupportedOutputs
 from registry.runtime.card import Decoder, ModelCard, Task
 from registry.runtime.loading import load
@@ -41,6 +43,30 @@ def test_rendered_lines_are_read_in_order_with_their_places(reader):
     assert x2 < 350
     assert prediction.lines[0].score > 0.9
     assert prediction.to_dict()["text"][1]["text"] == "hello world"
+
+
+def tilted(degrees: float, *lines: str) -> np.ndarray:
+    image = Image.fromarray(rendered(*lines)[..., ::-1])
+    return np.asarray(image.rotate(degrees, expand=True, fillcolor="white"))[..., ::-1].copy()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(rendered("NexusAI 2026", "hello world", "Größe: 12,5 mm"), id="three lines"),
+        pytest.param(tilted(4, "NexusAI 2026", "hello world"), id="a little askew"),
+        pytest.param(tilted(180, "NexusAI 2026", "hello world"), id="upside down"),
+        pytest.param(rendered("NexusAI", scale=3), id="large letters"),
+    ],
+)
+def test_what_rapidocr_itself_reads_is_what_is_answered(reader, image):
+    """Its default engine, with its own way to its models, on the same picture."""
+    found = RapidOCR(params={"Global.log_level": "critical"})(image)
+    lines = reader.predict(image, confidence=0.5).lines
+    assert [line.text for line in lines] == list(found.txts)
+    assert len(lines) >= 1
+    np.testing.assert_allclose([line.score for line in lines], found.scores, atol=1e-3)
+    np.testing.assert_allclose([line.polygon for line in lines], found.boxes, atol=0.5)
 
 
 def test_a_large_picture_answers_in_its_own_pixels(reader):
