@@ -17,7 +17,7 @@ from registry.models.files import CHECKPOINT
 from registry.models.first_reading import read_graphs
 from registry.models.journey import CONVERT, RECEIVE, REGISTER, SCAN, VERIFY, Journey
 from registry.models.names import check_alias, check_new_name
-from registry.models.naming import name_version
+from registry.models.naming import is_first, name_version
 from registry.models.promotion import SetAlias
 from registry.models.publish import Draft
 from registry.models.quarantine import Quarantine, Received, Room, chunks_of
@@ -147,9 +147,10 @@ def admit(
 ) -> ModelVersion:
     """Look at a received file, convert it to ONNX, run it once in an isolated child, register it as a new version.
 
-    Its alias is then moved to it by `move`, see `name_version`; where it is not, the journey's `warning` says why. The
-    report stays with the version as `intake.json`. Raises InvalidModel, UnsupportedOutputs, InvalidCard,
-    MissingExtra, Unavailable (no isolated child can be made here), Forbidden, MlflowUnavailable.
+    The first version of a model takes its alias along; to a later one it is moved by `move`, see `name_version`, and
+    where it is not, the journey's `warning` says why. The report stays with the version as `intake.json`. Raises
+    InvalidModel, UnsupportedOutputs, InvalidCard, MissingExtra, Unavailable (no isolated child can be made here),
+    Forbidden, MlflowUnavailable.
     """
     origin = asdict(wanted.origin) if wanted.origin else {}
     report = _Report({"sha256": received.sha256, "size_bytes": received.size_bytes, **origin}, journey)
@@ -167,6 +168,7 @@ def admit(
         notes = {REPORT: report.note()}
         if found.kind is FileKind.TORCH:  # to train it further; it is only ever opened in the sandbox
             notes[CHECKPOINT] = received.path.read_bytes()
+        first = is_first(models, actor, wanted.name)
         made = models.publish(
             actor,
             Draft(
@@ -175,12 +177,14 @@ def admit(
                 card,
                 description,
                 wanted.access_level,
-                parameters=facts,
-                notes=notes,
-                parent=wanted.parent,
+                wanted.alias if first else "",
+                facts,
+                notes,
+                wanted.parent,
             ),
         )
-        made, journey.warning = _named(models, actor, made, wanted.alias, move)
+        if not first:
+            made, journey.warning = _named(models, actor, made, wanted.alias, move)
         said["detail"] = "; ".join(filter(None, (f"version {made.version}", journey.warning)))
     return made
 

@@ -1,8 +1,10 @@
 """Models over HTTP: registered before their first version, described, shared, moved, archived."""
 
+import threading
 import uuid
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlmodel import select
 
@@ -10,7 +12,14 @@ from registry.access.actor import local_actor
 from registry.models.intake import take_in
 from registry.models.types import CHAMPION
 from registry.records import AuditEntry, Role
-from registry.testing.onnx_models import BLOB_CARD, COLOUR_CARD, blob_detector, colour_classifier
+from registry.testing.onnx_models import (
+    BLOB_CARD,
+    BLOB_NMS_CARD,
+    COLOUR_CARD,
+    blob_detector,
+    blob_detector_with_nms,
+    colour_classifier,
+)
 from tests.contract.conftest import House, refusal
 
 
@@ -55,6 +64,57 @@ def test_what_is_registered_takes_versions_of_its_task_alone(house: House) -> No
             assert ended.error["code"] == "card_invalid"
             assert "task classify" in ended.error["message"]
     assert house.platform.models.get(actor, name).latest_version == 1
+
+
+def test_an_upload_names_its_alias_and_its_parent_and_moves_no_alias_to_what_fails(house: House) -> None:
+    name, actor = f"new-{uuid.uuid4().hex[:8]}", house.actor(Role.ENGINEER)
+    blue = np.zeros((64, 64, 3), np.uint8)
+    blue[:8, :8] = (255, 0, 0)
+    short = BLOB_NMS_CARD.model_copy(update={"labels": ("red",)})  # it names an unknown class on blue
+    uploads = (
+        (blob_detector(), BLOB_CARD, {}, {"champion": 1}),
+        (blob_detector(), BLOB_CARD, {"alias": "", "parent": f"{name}/1"}, {"champion": 1}),
+        (blob_detector(), BLOB_CARD, {"alias": "canary"}, {"champion": 1, "canary": 3}),
+        (blob_detector_with_nms(), short, {}, {"champion": 1, "canary": 3}),
+        (blob_detector_with_nms(), BLOB_NMS_CARD, {"alias": "champion"}, {"champion": 5, "canary": 3}),
+    )
+    for number, (model, card, fields, aliases) in enumerate(uploads, 1):
+        ended = _uploaded(house, model, {"name": name, "card": card.model_dump_json(), **fields})
+        assert (ended["state"], ended["version"]) == ("registered", number)
+        assert house.platform.models.get(actor, name).aliases == aliases
+        if card is short:
+            assert "champion stays where it is" in ended["warning"]
+            assert ended["steps"][-1]["detail"] == f"version {number}; {ended['warning']}"
+        else:
+            assert ended["warning"] == ""
+        house.platform.serving.predict(actor, blue, model=name)
+    assert house.platform.models.version(actor, name, 2).parent == f"{name}/1"
+
+
+@pytest.mark.parametrize("wrong", [{"alias": "No Alias"}, {"alias": "a" * 32}, {"parent": "p" * 81}])
+def test_an_upload_with_an_impossible_alias_or_parent_is_refused_before_it_is_looked_at(
+    house: House, wrong: dict[str, str]
+) -> None:
+    sent = house.client.post(
+        "/api/v1/models/upload",
+        files={"file": ("m.onnx", blob_detector())},
+        data={"name": f"new-{uuid.uuid4().hex[:8]}", **wrong},
+        headers=house.bearers[Role.ENGINEER],
+    )
+    refusal(sent, 422, "invalid_input")
+
+
+def _uploaded(house: House, model: bytes, fields: dict[str, str]) -> dict[str, Any]:
+    """What became of an upload of the engineer's."""
+    headers = house.bearers[Role.ENGINEER]
+    sent = house.client.post(
+        "/api/v1/models/upload", files={"file": ("m.onnx", model)}, data=fields, headers=headers
+    ).raise_for_status()
+    for thread in threading.enumerate():
+        if thread.name == "upload":
+            thread.join(240)
+    upload: dict[str, Any] = house.client.get(sent.headers["location"], headers=headers).json()["upload"]
+    return upload
 
 
 def test_a_name_is_registered_once(house: House) -> None:
