@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.say import as_json, line, table
+from app.cli.say import as_json, line, logs_aside, table
 from app.cli.steps import following
 from registry.errors import InvalidImage
 from registry.mlflow_file import AccessLevel
@@ -62,6 +62,7 @@ def push(  # noqa: PLR0913, PLR0917 - its options
     from registry.models.types import version_dict
     from registry.runtime.card import ModelCard
 
+    logs_aside()
     known = ModelCard.parse(card.read_bytes()) if card else None
     wanted = Wanted(name, known, "", description, access_level, alias, parent)
     rooms = Platform.open(load_settings())
@@ -101,6 +102,7 @@ def pull(
     from registry.models.catalogue import Trust
     from registry.models.types import version_dict
 
+    logs_aside()
     trust = Trust(sha256, trust_first_download)
     with following(quiet=json) as journey:
         made = Platform.open(load_settings()).catalogue.take(local_actor(), name, journey, trust, file)
@@ -117,6 +119,7 @@ def promote(
     from app.platform import Platform
     from registry.access.actor import local_actor
 
+    logs_aside()
     Platform.open(load_settings()).serving.move_alias(local_actor(), name, alias, version)
     line(f"{alias} of {name} is version {version} now.")
 
@@ -131,6 +134,7 @@ def rollback(
     from registry.access.actor import local_actor
     from registry.models import promotion
 
+    logs_aside()
     rooms = Platform.open(load_settings())
     back = promotion.rollback(rooms.models, local_actor(), name, alias=alias, move=rooms.serving.move_alias)
     line(f"{alias} of {name} is version {back.version} again.")
@@ -164,6 +168,7 @@ def predict(  # noqa: PLR0913, PLR0917 - its options
 
     if not image.is_file():
         raise InvalidImage(f"{image} is not a file")
+    logs_aside()
     rooms = Platform.open(load_settings())
     answer = rooms.serving.predict(
         local_actor(),

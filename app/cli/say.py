@@ -21,6 +21,13 @@ def refuse(error: RegistryError) -> int:
     return REFUSED if isinstance(error, StartError) else 1
 
 
+def logs_aside() -> None:
+    """Send what the library logs to standard error: standard output is the answer."""
+    import structlog
+
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
 def line(text: str, *, to_error: bool = False) -> None:
     """Print one line at once, whatever the terminal's encoding can show."""
     stream = sys.stderr if to_error else sys.stdout

@@ -3,12 +3,17 @@
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from registry.access import Actor
 from registry.models.files import sha256_of
+from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
+from registry.models.tags import TUNED
 from registry.records import open_database
+from registry.runtime.machine import host_key
 from registry.settings import Settings
 from registry.testing.onnx_models import BLOB_CARD, blob_detector
 from registry.testing.prompt_models import PROMPT_CARD, colour_decoder, colour_encoder
@@ -117,3 +122,15 @@ def test_an_alias_is_rolled_back_to_the_version_it_named_before(
     assert (done.returncode, done.stdout) == (0, f"champion of {unique} is version 1 again.\n")
     assert models.get(admin, unique).aliases == {"champion": 1}
     assert "named no other version before" in here(mlflow_home, "models", "rollback", unique).stderr
+
+
+def test_what_is_logged_on_the_way_is_not_in_the_answer_of_a_script(
+    mlflow_home: Settings, models: ModelRegistry, admin: Actor, unique: str, tmp_path: Path
+) -> None:
+    models.publish(admin, Draft(unique, {"model.onnx": blob_detector()}, BLOB_CARD, alias="champion"))
+    (tmp_path / "black.png").write_bytes(cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1].tobytes())
+    with models.connected() as client:
+        client.set_model_version_tag(unique, "1", f"{TUNED}{host_key()}", "no choice")
+    done = here(mlflow_home, "predict", str(tmp_path / "black.png"), "--model", unique, "--json")
+    assert json.loads(done.stdout)["detections"] == []
+    assert "choice_unreadable" in done.stderr
