@@ -1,11 +1,18 @@
 """What an engineer may do through MLflow's own interface, and what is kept from it."""
 
+import hashlib
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
+import mlflow.onnx
+import numpy as np
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from onnxruntime import InferenceSession
 
 from registry.testing.platform import Running
 from tests.contract.conftest import refusal
@@ -26,6 +33,13 @@ def engineer(api: httpx.Client, platform: Running) -> httpx.Client:
         .json()["access_token"]
     )
     return httpx.Client(base_url=platform.url, timeout=60, headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.fixture(scope="module")
+def api_key(engineer: httpx.Client) -> str:
+    """A key of the engineer's, as MLflow's client is given it."""
+    asked = {"name": "mlflow", "scopes": ["models"]}
+    return str(engineer.post("/api/v1/auth/api-key/generate", json=asked).raise_for_status().json()["key"])
 
 
 @pytest.fixture(scope="module")
@@ -128,14 +142,13 @@ def test_a_body_that_is_no_json_or_too_long_is_told(engineer: httpx.Client) -> N
 
 
 def test_an_engineers_own_runs_are_written_with_mlflows_client(
-    engineer: httpx.Client,
+    api_key: str,
     api: httpx.Client,
     platform: Running,
     monkeypatch: pytest.MonkeyPatch,
     until: Callable[[Callable[[], bool]], bool],
 ) -> None:
-    made = engineer.post("/api/v1/auth/api-key/generate", json={"name": "mlflow", "scopes": ["models"]}).json()
-    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", made["key"])
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", api_key)
     client = MlflowClient(f"{platform.url}/mlflow", f"{platform.url}/mlflow")
     run = client.create_run(client.create_experiment("own-work")).info.run_id
     client.log_metric(run, "loss", 0.5)
@@ -144,3 +157,42 @@ def test_an_engineers_own_runs_are_written_with_mlflows_client(
     assert client.get_run(run).info.status == "FINISHED"
     client.delete_run(run)
     assert until(lambda: _told(api, "runs/delete", "ok"))
+
+
+def test_a_version_is_read_and_its_files_downloaded_with_an_api_key(
+    api_key: str, platform: Running, version: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", api_key)
+    client = MlflowClient(f"{platform.url}/mlflow", f"{platform.url}/mlflow")
+    found = client.get_model_version_by_alias(MODEL, "champion")
+    assert (found.name, found.version, found.run_id) == (MODEL, version["version"], version["run_id"])
+    assert found.tags["nexusai.task"] == "classify"
+    assert {each.path for each in client.list_artifacts(found.run_id, "model")} >= {
+        "model/MLmodel", "model/card.json", "model/model.onnx",
+    }  # fmt: skip
+    file = Path(client.download_artifacts(found.run_id, "model/model.onnx", str(tmp_path)))
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == json.loads(found.tags["nexusai.files"])["model.onnx"]
+
+
+def test_a_champion_is_loaded_by_mlflows_onnx_flavour_with_an_api_key(
+    api_key: str, platform: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", api_key)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{platform.url}/mlflow")
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"{platform.url}/mlflow")
+    network = mlflow.onnx.load_model(f"models:/{MODEL}@champion", dst_path=str(tmp_path))
+    session = InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
+    [given] = session.get_inputs()
+    shape = [side if isinstance(side, int) else 1 for side in given.shape]
+    [answer, *_] = session.run(None, {given.name: np.zeros(shape, np.float32)})
+    assert answer.shape == (1, 10)
+
+
+def test_without_a_key_or_with_a_wrong_one_nothing_is_loaded(
+    platform: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("", f"nxk_{'0' * 8}_{'x' * 32}"):
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", key)
+        client = MlflowClient(f"{platform.url}/mlflow", f"{platform.url}/mlflow")
+        with pytest.raises(MlflowException, match=r"401|UNAUTHENTICATED|[Ss]ign in"):
+            client.get_model_version_by_alias(MODEL, "champion")

@@ -1,4 +1,4 @@
-"""Masks, prompts and the gallery over HTTP."""
+"""Masks, poses, prompts and the gallery over HTTP."""
 
 import io
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from registry.testing import onnx_models as tiny
 from registry.testing.platform import Running
 from registry.testing.prompt_models import PROMPT_CARD, colour_decoder, colour_encoder
 
-SEGMENTER, EMBEDDER, PROMPTED = "tasks-segmenter", "tasks-embedder", "tasks-prompted"
+SEGMENTER, POSER, EMBEDDER, PROMPTED = "tasks-segmenter", "tasks-poser", "tasks-embedder", "tasks-prompted"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,6 +26,7 @@ def _published(platform: Running) -> Iterator[None]:
     pair = {"encoder.onnx": colour_encoder(), "decoder.onnx": colour_decoder()}
     for draft in (
         Draft(SEGMENTER, {"model.onnx": tiny.blob_segmenter()}, tiny.BLOB_SEGMENT_CARD),
+        Draft(POSER, {"model.onnx": tiny.blob_poser()}, tiny.BLOB_POSE_CARD),
         Draft(EMBEDDER, {"model.onnx": tiny.colour_embedder()}, tiny.COLOUR_EMBED_CARD),
         Draft(PROMPTED, pair, PROMPT_CARD),
     ):
@@ -56,6 +57,18 @@ def test_masks_and_prompts_are_answered_in_the_same_shape(api: httpx.Client) -> 
         assert row["mask"]["size"] == [64, 64]
     assert sum(segmented["detections"][0]["mask"]["counts"][1::2]) == 64
     assert segmented["annotated_image"].startswith("data:image/jpeg;base64,")
+
+
+def test_a_pose_is_answered_with_its_points_in_source_pixels(api: httpx.Client) -> None:
+    answer = _post(api, "predict", (0, 255, 0), model=POSER, annotate="true").raise_for_status().json()
+    assert answer["model"]["task"] == "pose"
+    (row,) = answer["detections"]
+    assert (row["label"], row["box"]) == ("green", [8, 16, 16, 24])
+    assert row["keypoints"] == [[8, 16, 1], [16, 24, 1]]
+    assert "mask" not in row
+    assert answer["annotated_image"].startswith("data:image/jpeg;base64,")
+    nobody = _post(api, "predict", (0, 0, 0), model=POSER).raise_for_status().json()
+    assert nobody["detections"] == []
 
 
 @pytest.mark.parametrize("points", ["[[1]]", "12", "[[", '[["x", 2]]', "[]", "[[1e999, 2]]"])
