@@ -54,7 +54,7 @@ def way_back() -> None:
 
 def _about(camera: CameraView) -> str:
     group = f" · {plain(camera.group, longest=40)}" if camera.group else ""
-    return f"{plain(camera.record.url, longest=90)}{group}"
+    return f"{plain(camera.url, longest=90)}{group}"
 
 
 def _live(actor: Actor, camera_id: str) -> None:

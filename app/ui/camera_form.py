@@ -90,7 +90,7 @@ def _change(actor: Actor, camera: CameraView, fields: dict[str, Any]) -> CameraV
     record = camera.record
     before = {
         "name": record.name,
-        "url": record.url,
+        "url": camera.url,
         "group_id": record.group_id or "",
         "analysed_fps": record.analysed_fps,
         "verify_tls": record.verify_tls,
@@ -128,7 +128,7 @@ def _name_and_group(actor: Actor, camera: CameraView | None, key: str) -> dict[s
 def _address(camera: CameraView | None, key: str) -> dict[str, Any]:
     url = st.text_input(
         "Address of its stream",
-        camera.record.url if camera else "",
+        camera.url if camera else "",
         key=f"{key}.url",
         max_chars=2_000,
         placeholder="rtsp://10.20.0.7:554/stream2",

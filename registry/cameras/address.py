@@ -4,11 +4,10 @@ from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
-from registry.cameras.sealing import Secrets, origin_of, secrets_of, stored_url, with_target
+from registry.cameras.sealing import Secrets, origin_of, secrets_of, shown_url, stored_url, with_target
 from registry.errors import InvalidInput
 from registry.streams import CameraSource, Credentials, SourcePolicy, parse_source
-
-HIDDEN = "***"
+from registry.streams.hiding import HIDDEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def address_of(typed: Typed, policy: SourcePolicy, *, verify_tls: bool, before: 
     A password never goes to another host, port or protocol than it was given for.
     Raises InvalidInput when it has to be given again, InvalidSource, AddressRefused.
     """
-    is_same_url = before is not None and typed.url in {None, before.url}
+    is_same_url = before is not None and typed.url in {None, before.url, shown_url(before.url)}
     url = with_target(before.url, before.secrets) if before is not None and is_same_url else typed.url or ""
     source = parse_source(url, policy, verify_tls=verify_tls)
     if HIDDEN in source.target and not (before is not None and is_same_url and before.secrets.target):

@@ -16,7 +16,7 @@ from registry.cameras.configuration import analysis_of, merged
 from registry.cameras.model_choice import ModelChoice, check_model
 from registry.cameras.policy import source_policy
 from registry.cameras.recording import recording_of
-from registry.cameras.sealing import Seals, Secrets, origin_of
+from registry.cameras.sealing import Seals, Secrets, origin_of, with_target
 from registry.cameras.view import CameraView, view_of
 from registry.errors import CameraGroupNotFound, CameraNotFound, Conflict, NameTaken, SecretsUnreadable
 from registry.models.registry import ModelRegistry
@@ -201,7 +201,7 @@ class Cameras:
         address = address_of(typed, self.policy(), verify_tls=verify_tls, before=kept)
         is_same = address.origin == origin_of(before.url) and address.secrets == kept.secrets
         sealed = before.sealed if is_same else self.seals.seal(before.id, address.origin, address.secrets)
-        is_elsewhere = address.url != before.url or address.secrets.target != kept.secrets.target
+        is_elsewhere = with_target(address.url, address.secrets) != with_target(before.url, kept.secrets)
         return _Moved(address.url, verify_tls, sealed, is_elsewhere)
 
     def _secrets(self, before: CameraRecord, change: CameraChange) -> Secrets:

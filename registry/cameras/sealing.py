@@ -16,13 +16,14 @@ from registry.errors import InvalidSetting, SecretsUnreadable
 from registry.records import CameraRecord
 from registry.settings import Settings
 from registry.streams import CameraSource, Credentials, SourceKind
+from registry.streams.hiding import hide_secrets
 
 _NONCE = 12  # bytes, as AES-GCM wants them
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What is not shown of a camera. `target` is the path with query where something in it looks like a secret."""
+    """What is not shown of a camera. `target` is the path with query where something in it may be a secret."""
 
     credentials: Credentials | None = None
     target: str = field(default="", repr=False)
@@ -88,6 +89,15 @@ def stored_url(source: CameraSource) -> str:
     if source.path is None or source.kind is SourceKind.DEVICE:
         return source.shown
     return f"file://{quote(str(source.path))}"
+
+
+def shown_url(url: str) -> str:
+    """A stored URL as people may see it: one that was stored by an older release may still have secrets in it."""
+    head, slashes, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    if not slashes or head == SourceKind.FILE:
+        return url
+    return f"{head}://{authority}" + hide_secrets(slash + path)
 
 
 def with_target(url: str, kept: Secrets) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from registry.cameras.reasons import NO_WORKER, in_words
+from registry.cameras.sealing import shown_url
 from registry.records import CameraGroup, CameraLease, CameraRecord, WorkerRecord
 from registry.records.camera_list import is_held, state_of
 
@@ -30,6 +31,11 @@ class CameraView:
         return self.record.id
 
     @property
+    def url(self) -> str:
+        """Its URL, fit to be shown."""
+        return shown_url(self.record.url)
+
+    @property
     def report(self) -> Mapping[str, Any]:
         """What the worker that runs it told last; empty where none does."""
         runs = self.lease is not None and self.state not in {"stopped", "waiting"}
@@ -46,7 +52,7 @@ class CameraView:
         return {
             "id": record.id,
             "name": record.name,
-            "url": record.url,
+            "url": self.url,
             "has_credentials": bool(record.sealed),
             "verify_tls": record.verify_tls,
             "group_id": record.group_id,

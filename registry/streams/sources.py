@@ -8,9 +8,9 @@ from urllib.parse import unquote, urlsplit
 
 from registry.errors import AddressRefused, InvalidSource
 from registry.streams.addresses import AllowedNetworks, check_host
+from registry.streams.hiding import hide_secrets
 
 MAX_URL = 2_000
-_SECRET = re.compile(r"(?i)((?:pass(?:word|wd)?|pwd|token|secret|auth|key|user(?:name)?|login|sign)=)[^&;/]*")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\\"'<>`{}|^]")
 _DEVICE = re.compile(r"/dev/video\d{1,3}\Z")
 
@@ -67,10 +67,10 @@ class CameraSource:
 
     @property
     def shown(self) -> str:
-        """The URL for people and logs: nothing in it that looks like a secret."""
+        """The URL for people and logs: nothing in it that may be a secret."""
         if self.path is not None:
             return f"{self.kind}:{self.path}"
-        return f"{self.kind}://{self.authority}" + _SECRET.sub(r"\1***", self.target)
+        return f"{self.kind}://{self.authority}" + hide_secrets(self.target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,29 @@ def test_what_no_camera_can_be_is_refused_and_leaves_nothing(
     assert client.get("/cameras").json()["total"] == before
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://10.99.0.5/videostream.cgi?loginuse=hunter2&loginpas=hunter2", "cgi?loginuse=***&loginpas=***"),
+        ("http://10.99.0.5/video?usr=hunter2&psw=hunter2&pw=hunter2&channel=1", "usr=***&psw=***&pw=***&channel=1"),
+        ("rtsps://10.99.0.5:7441/hunter2Qz81kPx0w?enableSrtp", "7441/***?enableSrtp"),
+    ],
+)
+def test_a_secret_under_any_name_is_in_no_answer_and_in_no_table(
+    house: House, client: httpx.Client, url: str, shown: str
+) -> None:
+    camera = client.post("/cameras", json=_body(house, url=url)).raise_for_status().json()
+    operator = {"headers": house.sign_in(house.people[Role.OPERATOR])}
+    path = f"/cameras/{camera['id']}"
+    answers = [camera, client.get(path).json(), client.get(path, **operator).json()]
+    answers += client.get("/cameras", params={"size": 100}, **operator).json()["items"]
+    assert "hunter2" not in json.dumps(answers)
+    assert all(each["url"].endswith(shown) for each in answers[:3])
+    assert client.put(path, json={"url": camera["url"], "analysed_fps": 2}).json()["url"] == camera["url"]
+    with house.platform.database.read() as session:
+        assert "hunter2" not in str(session.connection().exec_driver_sql("SELECT * FROM cameras").all())
+
+
 def test_a_password_is_stored_sealed_and_told_to_nobody(
     house: House, client: httpx.Client, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from registry.access.live import LiveSettings
 from registry.cameras.address import Kept, Typed, address_of
 from registry.cameras.policy import own_ports, source_policy
-from registry.cameras.sealing import Seals, Secrets, origin_of, stored_url
+from registry.cameras.sealing import Seals, Secrets, origin_of, shown_url, stored_url
 from registry.cameras.watching import source_of
 from registry.errors import InvalidInput, InvalidSetting, SecretsUnreadable
 from registry.records import CameraRecord
@@ -74,6 +74,28 @@ def test_a_secret_in_the_path_is_sealed_and_shown_as_stars() -> None:
         address_of(_typed(HIDDEN.url), POLICY, verify_tls=True)
     with pytest.raises(InvalidInput, match="takes no name"):
         address_of(_typed("device:/dev/video0", "bob", "x"), SourcePolicy(devices=True), verify_tls=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://10.0.0.5/videostream.cgi?loginuse=bob&loginpas=hunter2", "/videostream.cgi?loginuse=***&loginpas=***"),
+        ("rtsps://10.0.0.7:7441/hU7nTer2Qz81kPx0?enableSrtp", "/***?enableSrtp"),
+    ],
+)
+def test_a_camera_stored_by_an_older_release_goes_on_and_shows_no_secret(
+    settings: Settings, url: str, shown: str
+) -> None:
+    seals = Seals(settings)
+    target = url[len("http://10.0.0.5") :] if url.startswith("http:") else url[len("rtsps://10.0.0.7:7441") :]
+    record = CameraRecord(name="n", url=parse_source(url, POLICY).url, owner_id="o", owner_name="o")  # as it was then
+    assert source_of(record, seals, POLICY).target == target
+    seen = shown_url(record.url)
+    assert seen.endswith(shown)
+    made = address_of(_typed(seen), POLICY, verify_tls=True, before=Kept(record.url, seals.open_record(record)))
+    assert (made.source.target, made.secrets.target, made.url) == (target, target, seen)
+    record.url, record.sealed = made.url, seals.seal(record.id, made.origin, made.secrets)
+    assert source_of(record, seals, POLICY).target == target
 
 
 def test_what_is_sealed_opens_for_that_camera_at_that_address_with_that_key_only(settings: Settings) -> None:
