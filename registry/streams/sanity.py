@@ -7,6 +7,7 @@ from registry.streams.accounting import Drop
 from registry.streams.loss import Reason
 
 _WINDOW_S = 2.0
+_LEAST_PICTURES = 2  # in a window: the first one of a connection comes at once, however few are wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class Sanity:
             self._window_from, self._window_arrivals, self._window_pictures = now, arrivals, 0
         arrived = arrivals - self._window_arrivals
         most = self.limits.most_source_fps * _WINDOW_S
-        if arrived > most or self._window_pictures > self.wanted_fps * self.limits.surplus * _WINDOW_S:
+        most_pictures = max(_LEAST_PICTURES, self.wanted_fps * self.limits.surplus * _WINDOW_S)
+        if arrived > most or self._window_pictures > most_pictures:
             return Reason.RUNAWAY  # without waiting for the window's end: it takes a core meanwhile
         if now - self._window_from >= _WINDOW_S:
             self._window_from, self._window_arrivals, self._window_pictures = now, arrivals, 0

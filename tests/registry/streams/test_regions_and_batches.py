@@ -114,6 +114,18 @@ def test_the_wanted_rate_passes_bursts_pass_more_does_not() -> None:
     assert 40 <= kept <= 70, "ten seconds at fifty a second"
 
 
+@pytest.mark.parametrize("fps", [0.1, 0.12, 0.125, 0.2])
+def test_a_camera_looked_at_once_in_ten_seconds_does_not_run_away(fps: float) -> None:
+    sanity = Sanity(fps)
+    for number in range(5):
+        at = number / fps
+        assert sanity.judge(bytes([number]), at) is None
+        assert [sanity.verdict(25 * number, at + after) for after in (0.0, 0.1, 2.5)] == [Reason.NONE] * 3
+    for number in range(3):
+        sanity.judge(bytes([9, number]), 100.0)
+    assert sanity.verdict(200, 100.0) is Reason.RUNAWAY
+
+
 @pytest.mark.parametrize(("a_second", "reason"), [(30, Reason.NONE), (100, Reason.NONE), (400, Reason.RUNAWAY)])
 def test_a_source_that_runs_away_is_given_up(a_second: int, reason: Reason) -> None:
     sanity = Sanity(5.0)

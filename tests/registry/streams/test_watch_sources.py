@@ -15,13 +15,14 @@ import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from registry.streams.accounting import Ledger, Outcome
+from registry.streams.decoder import DecodeOptions
 from registry.streams.faults import tell_fault
 from registry.streams.frames import Frame
 from registry.streams.loss import Reason
 from registry.streams.rtsp_relay import RtspRelay
 from registry.streams.sources import Credentials, SourcePolicy, parse_source
 from registry.streams.states import CameraState
-from registry.streams.watch import CameraStatus, CameraWatch
+from registry.streams.watch import CameraStatus, CameraWatch, WatchOptions
 from registry.testing.h264 import encode_h264
 from registry.testing.mjpeg_camera import MjpegCamera, MjpegSettings
 from registry.testing.rtsp_server import CameraSettings, Mischief, RtspCamera
@@ -94,6 +95,16 @@ def test_the_relay_lets_one_in_who_knows_the_path(policy: SourcePolicy, clip_h26
             with pytest.raises(OSError, match="refused"):
                 socket.create_connection(("127.0.0.1", port), timeout=5)
         relay.close()
+
+
+def test_a_camera_looked_at_once_in_ten_seconds_stays_live(
+    watching: Watch, policy: SourcePolicy, clip_h264: bytes
+) -> None:
+    with RtspCamera(clip_h264) as camera:
+        options = WatchOptions(DecodeOptions(fps=0.1))
+        seen = watching(parse_source(camera.url, policy), options)
+        seen.wait_for(lambda: len(seen.frames) >= 2, 40)
+        assert seen.states == ["live"]
 
 
 def test_a_nonce_that_ages_is_answered_anew(watching: Watch, policy: SourcePolicy, clip_h264: bytes) -> None:
