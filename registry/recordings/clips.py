@@ -129,7 +129,7 @@ class Clips:
 
 def _span(event: CameraEvent, settings: RecordingSettings) -> tuple[datetime, datetime]:
     """From when to when its clip goes."""
-    over = min(event.ended_at or event.started_at, event.started_at + _LONGEST)
+    over = min(max(event.ended_at or event.started_at, event.started_at), event.started_at + _LONGEST)
     return event.started_at - timedelta(seconds=settings.pre_s), over + timedelta(seconds=settings.post_s)
 
 

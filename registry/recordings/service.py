@@ -108,10 +108,12 @@ class RecordingService:
         known = self._recorded.get(notice.camera_id)
         if known is None:
             return
+        began_s = monotonic_of(notice.started_at)
         if notice.phase is EventPhase.STARTED:
-            known.recorder.events.begin(notice.event_id, monotonic_of(notice.started_at))
+            known.recorder.events.begin(notice.event_id, began_s)
         else:
-            known.recorder.events.end(notice.event_id, monotonic_of(notice.ended_at or utc_now()))
+            lasted = (notice.ended_at or utc_now()) - notice.started_at
+            known.recorder.events.end(notice.event_id, began_s, lasted.total_seconds())
 
     def report(self) -> dict[str, dict[str, int]]:
         """The counts of each camera that is recorded."""

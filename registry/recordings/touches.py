@@ -32,11 +32,11 @@ class Touches:
         with self._lock:
             self._open.setdefault(name, at_s)
 
-    def end(self, name: str, at_s: float) -> None:
-        """It is over."""
+    def end(self, name: str, began_s: float, lasted_s: float) -> None:
+        """It is over; `began_s` counts where nobody told that it began."""
         with self._lock:
-            began = self._open.pop(name, at_s)
-        self.mark(began, at_s)
+            began_s = self._open.pop(name, began_s)
+        self.mark(began_s, began_s + lasted_s)
 
     def overlap(self, begin_s: float, end_s: float) -> bool:
         """Whether anything happened between two moments."""

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,31 @@ def wait(holds: Callable[[], object], seconds: float = 30.0) -> None:
 
 def inferred(account: Account) -> int:
     return sum(account.inferred.values())
+
+
+def test_events_of_a_camera_that_goes_away_end_with_its_last_frame(
+    pipeline_of: Callable[..., Pipeline], policy: SourcePolicy, cameras: list[RtspCamera]
+) -> None:
+    taken = Taken()
+    pipeline = pipeline_of(taken)
+    pipeline.add(as_camera(cameras[0], policy, "door", replace(EVERY_FRAME, rules=(Rule("seen"),))), BRIGHT)
+
+    def still_open() -> set[str]:
+        phases = [(event.event_id, event.phase) for event in taken.of(Event)]
+        return {key for key, phase in phases if phase == "started"} - {key for key, phase in phases if phase == "ended"}
+
+    wait(still_open)
+    cameras[0].settings.mischief = Mischief.HANG_UP
+    cameras[0].hang_up()
+    wait(lambda: pipeline.status("door").state is CameraState.WAITING)
+    wait(lambda: not still_open(), 15)
+    latest, ended = pipeline.latest("door"), taken.of(Event)[-1]
+    assert pipeline.status("door").state is not CameraState.LIVE
+    assert latest is not None
+    assert abs((ended.ended_at - latest.captured_at).total_seconds()) < 0.1
+    cameras[0].settings.mischief = Mischief.NONE
+    wait(still_open)
+    assert taken.of(Event)[-1].event_id != ended.event_id
 
 
 def test_a_square_is_detected_tracked_counted_and_told(
