@@ -52,7 +52,7 @@ class InferenceThread:
         self._lanes: list[Lane] = []
         self._more = Condition()
         self._is_ending = False
-        self._leaving: list[Lane] = []
+        self._resetting: list[Lane] = []
         self._begin()
 
     def add(self, lane: Lane) -> None:
@@ -65,8 +65,15 @@ class InferenceThread:
         lane.close()
         with self._more:
             self._lanes.remove(lane)
-            self._leaving.append(lane)
+            self._resetting.append(lane)
             self._more.notify()
+
+    def forget(self, lane: Lane) -> None:
+        """Its camera is away: nothing is tracked any more, its open events end."""
+        with self._more:
+            if lane in self._lanes:
+                self._resetting.append(lane)
+                self._more.notify()
 
     def wake(self) -> None:
         """A frame waits. The cameras' threads call this, so they are who notices a detector that hangs."""
@@ -116,14 +123,14 @@ class InferenceThread:
     def _wait(self) -> bool:
         """Until something is to be done; False at the end."""
         with self._more:
-            self._more.wait_for(lambda: self._is_ending or self._leaving or self._waiting())
-            leaving, self._leaving = self._leaving, []
+            self._more.wait_for(lambda: self._is_ending or self._resetting or self._waiting())
+            resetting, self._resetting = self._resetting, []
             if not self._is_ending and (pause := self._window.wait_s(self._waiting())):
                 self._more.wait_for(lambda: self._waiting() >= self._window.most_images, pause)
             ending = self._is_ending
-        for lane in leaving:
+        for lane in resetting:
             self._hand_on(lane.reset())
-        return not ending or bool(leaving)
+        return not ending or bool(resetting)
 
     def _waiting(self) -> int:
         return sum(len(lane.ring) for lane in self._lanes)

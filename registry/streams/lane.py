@@ -82,8 +82,11 @@ class Lane:
         self._gate = MotionGate(options.motion) if options.motion else None
         self._tracker = Tracker(options.tracking, fps)
         self._places = Places(options.zones, options.lines)
-        self._book = RuleBook(camera_id, options.rules, self._places, options.time_zone)
+        self._book = RuleBook(
+            camera_id, options.rules, self._places, options.time_zone, options.tracking.stationary_after_s
+        )
         self._whole_at = float("-inf")
+        self._finished_s = 0.0
         self._wants_whole = True
         self._lock = Lock()
         self._is_closed = False
@@ -134,15 +137,15 @@ class Lane:
         looked_at = sv.Detections.merge([detections, *self._outside(regions, frame.size_wh)])
         seen, ended = self._tracker.update(looked_at, frame.size_wh, frame.at_s)
         crossings = self._places.update(seen, frame.at_s)
-        begun = self._book.update(frame, seen, crossings)
-        events = [*begun, *self._book.end(ended, frame.captured_at)]
+        events = [*self._book.update(frame, seen, crossings), *self._book.end(ended, frame.at_s)]
+        self._finished_s = frame.at_s
         views = tuple(self._view(track) for track in seen)
         return FrameResult(frame, model, tuple(regions), detections, views, dict(self._places.counts)), events
 
     def reset(self) -> list[Event]:
-        """Forget all tracks, after a fault or at the end; the events that end by it."""
+        """Forget all tracks, after a fault, at the end or where no frames come; the events end with the last frame."""
         self._wants_whole = True
-        return self._book.end(self._tracker.clear(), datetime.now(UTC))
+        return self._book.end(self._tracker.clear(), self.latest.at_s if self.latest else self._finished_s)
 
     def close(self) -> None:
         """Nothing more is inferred; what waits is dropped."""

@@ -72,6 +72,7 @@ class Pipeline:
                 lambda status: self._put(StateChange(camera.camera_id, status)),
             )
             running = self._running[camera.camera_id] = _Running(watch, lane, camera.watch.decode.fps)
+            watch.on_away = lambda: self._inference.forget(running.lane)
             self._inference.add(lane)
         watch.start()
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 
 from registry.errors import InvalidZone
 from registry.streams.events import Box, Event, take_snapshot
 from registry.streams.frames import Frame
-from registry.streams.tracking import Track
+from registry.streams.geometry import Point
+from registry.streams.tracking import Track, TrackingOptions
 from registry.streams.zones import Crossing, Places
 
 _BETTER = 1.05  # a new picture has to be so much better than the one we have
@@ -57,60 +58,103 @@ class Rule:
 @dataclass(slots=True)
 class _Open:
     event: Event
+    began_s: float
     best: float
     better: tuple[Frame, Box, float] | None = None  # shows it better than the event's snapshot
 
-    def ended(self, track: Track, at: datetime) -> Event:
-        """The event, over, with the best picture there was."""
-        event = _complete(self.event, track).ended(at)
+    def ended(self, track: Track, at_s: float) -> Event:
+        """The event, over, with the best picture there was; its end is told by the clock that nobody sets."""
+        lasted = timedelta(seconds=max(0.0, at_s - self.began_s))
+        event = _complete(self.event, track).ended(self.event.started_at + lasted)
         return replace(event, snapshot=take_snapshot(*self.better)) if self.better else event
 
 
 @dataclass(slots=True)
 class RuleBook:
-    """The rules of one camera with the events that are open; `zone` is the time zone of their schedules."""
+    """The rules of one camera with the events that are open; `zone` is the time zone of their schedules.
+
+    An event by a line is over at once. Any other ends with its track, where that left the rule's zones, or once it has
+    stood still for `rest_s`; the next one of that track begins when it is there again, or has moved on.
+    """
 
     camera_id: str
     rules: tuple[Rule, ...]
     places: Places
     zone: tzinfo
+    rest_s: float = TrackingOptions().stationary_after_s
     _open: dict[tuple[str, int], _Open] = field(default_factory=dict)
-    _done: set[tuple[str, int]] = field(default_factory=set)
+    _over: dict[tuple[str, int], Point] = field(default_factory=dict)  # before its track: where that was
     _quiet_until: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def update(self, frame: Frame, tracks: list[Track], crossings: Iterable[Crossing]) -> list[Event]:
-        """The events that begin with this frame; those that are open take it in."""
-        crossed = {crossing.track_id: crossing for crossing in crossings}
-        begun = []
+        """The events that begin or end with this frame; those that stay open take it in."""
+        crossed: dict[int, list[Crossing]] = {}
+        for crossing in crossings:
+            crossed.setdefault(crossing.track_id, []).append(crossing)
+        told: list[Event] = []
         for rule in self.rules:
             for track in tracks:
-                key = (rule.name, track.track_id)
-                if key in self._open:
-                    self._take(self._open[key], frame, track)
-                elif self._holds(rule, track, frame, crossed.get(track.track_id)):
-                    begun.append(self._begin(rule, track, frame, crossed.get(track.track_id)))
-        return begun
+                if rule.lines:
+                    told += self._pass(rule, track, frame, crossed.get(track.track_id, []))
+                else:
+                    told += self._stay(rule, track, frame)
+        return told
 
-    def end(self, tracks: Iterable[Track], at: datetime) -> list[Event]:
-        """The events that end with these tracks."""
+    def end(self, tracks: Iterable[Track], at_s: float) -> list[Event]:
+        """The events that end with these tracks, at a monotonic time."""
         ended: list[Event] = []
         for track in tracks:
             keys = [key for key in self._open if key[1] == track.track_id]
-            ended += [self._open.pop(key).ended(track, at) for key in keys]
-            self._done = {key for key in self._done if key[1] != track.track_id}
+            ended += [self._open.pop(key).ended(track, at_s) for key in keys]
+            self._over = {key: where for key, where in self._over.items() if key[1] != track.track_id}
             self.places.forget(track.track_id)
         return ended
 
-    def _holds(self, rule: Rule, track: Track, frame: Frame, crossing: Crossing | None) -> bool:
-        now = frame.at_s
+    def _pass(self, rule: Rule, track: Track, frame: Frame, crossings: list[Crossing]) -> list[Event]:
+        told: list[Event] = []
+        for crossing in crossings:
+            if crossing.line in rule.lines and self._holds(rule, track, frame):
+                opened = self._begin(rule, track, frame, crossing)
+                told += [opened.event, opened.ended(track, frame.at_s)]
+        return told
+
+    def _stay(self, rule: Rule, track: Track, frame: Frame) -> list[Event]:
+        key = (rule.name, track.track_id)
+        opened = self._open.get(key)
+        if opened is None:
+            if not self._may_begin(rule, track, frame.at_s) or not self._holds(rule, track, frame):
+                return []
+            self._open[key] = self._begin(rule, track, frame)
+            return [self._open[key].event]
+        self._take(opened, frame, track)
+        rested_s = frame.at_s - max(opened.began_s, track.anchored_s)
+        has_come_to_rest = track.is_stationary and rested_s >= self.rest_s
+        if self._is_in_place(rule, track, frame.at_s) and not has_come_to_rest:
+            return []
+        self._over[key] = track.centre
+        return [self._open.pop(key).ended(track, frame.at_s)]
+
+    def _may_begin(self, rule: Rule, track: Track, now: float) -> bool:
+        """Whether this track has had no event by this rule, or gives cause for another: it came back, or moved on."""
+        key = (rule.name, track.track_id)
+        if key not in self._over:
+            return True
+        (x, y), (rested_x, rested_y) = track.centre, self._over[key]
+        half_x, half_y = (track.box[2] - track.box[0]) / 2, (track.box[3] - track.box[1]) / 2
+        has_moved = not rule.must_loiter and (abs(x - rested_x) > half_x or abs(y - rested_y) > half_y)
+        if has_moved or not self._is_in_place(rule, track, now):
+            del self._over[key]
+        return key not in self._over
+
+    def _is_in_place(self, rule: Rule, track: Track, now: float) -> bool:
         zones = self.places.loiters(track.track_id, now) if rule.must_loiter else self.places.zones_of(track.track_id)
-        by_line = bool(rule.lines)
+        return (not rule.zones or not rule.zones.isdisjoint(zones)) and (not rule.must_loiter or bool(zones))
+
+    def _holds(self, rule: Rule, track: Track, frame: Frame) -> bool:
+        now = frame.at_s
         return (
-            (by_line or (rule.name, track.track_id) not in self._done)
-            and (not by_line or (crossing is not None and crossing.line in rule.lines))
-            and (not rule.labels or track.label in rule.labels)
-            and (not rule.zones or not rule.zones.isdisjoint(zones))
-            and (not rule.must_loiter or bool(zones))
+            (not rule.labels or track.label in rule.labels)
+            and self._is_in_place(rule, track, now)
             and not (rule.ignores_stationary and track.is_stationary)
             and track.area >= rule.min_size
             and track.typical_score() >= rule.min_score
@@ -123,8 +167,7 @@ class RuleBook:
         local = frame.captured_at.astimezone(self.zone)
         return not rule.schedule or any(hours.covers(local) for hours in rule.schedule)
 
-    def _begin(self, rule: Rule, track: Track, frame: Frame, crossing: Crossing | None) -> Event:
-        by_line = crossing is not None and crossing.line in rule.lines
+    def _begin(self, rule: Rule, track: Track, frame: Frame, crossing: Crossing | None = None) -> _Open:
         event = Event(
             self.camera_id,
             rule.name,
@@ -132,16 +175,13 @@ class RuleBook:
             track.label,
             frame.captured_at,
             zones=tuple(self.places.zones_of(track.track_id)),
-            line=crossing.line if by_line and crossing else "",
-            direction=("in" if crossing.is_in else "out") if by_line and crossing else "",
+            line=crossing.line if crossing else "",
+            direction=("in" if crossing.is_in else "out") if crossing else "",
             best_score=track.score,
             snapshot=take_snapshot(frame, track.box, track.score),
         )
-        event = _complete(event, track)
-        self._open[rule.name, track.track_id] = _Open(event, _worth(track))
-        self._done.add((rule.name, track.track_id))
         self._quiet_until[rule.name, track.label] = frame.at_s + rule.cool_down_s
-        return event
+        return _Open(_complete(event, track), frame.at_s, _worth(track))
 
     def _take(self, opened: _Open, frame: Frame, track: Track) -> None:
         zones = dict.fromkeys((*opened.event.zones, *self.places.zones_of(track.track_id)))

@@ -31,6 +31,7 @@ class Budgets:
     back_off_most_s: float = 30.0
     jitter: float = 0.2
     proven_retries: int = 3  # tries after "wrong password" for a camera whose password was right before
+    away_after_s: float = 5.0  # not live, and without a frame for so long: what was there is taken to be gone
     settle_s: float = 10.0  # misbehaviour sooner than this after the first frame does not shorten the back-off
 
 

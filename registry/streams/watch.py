@@ -72,6 +72,7 @@ class CameraWatch:
     ) -> None:
         self.camera_id = camera_id
         self.ledger = ledger
+        self.on_away: Callable[[], None] = lambda: None  # told once it is away for seconds, before its next frame
         self._source = source
         self._policy = policy
         self._options = options or WatchOptions()
@@ -86,6 +87,7 @@ class CameraWatch:
         self._arrived: deque[float] = deque(maxlen=_RATE_OVER)  # monotonic, of the newest frames of this connection
         self._knocked_at = 0.0
         self._was_up = True
+        self._is_away = False
         self._ending = Event()
         self._lock = Lock()
         self._control = RLock()  # one start or stop at a time
@@ -136,6 +138,7 @@ class CameraWatch:
         while not self._ending.is_set():
             self._step()
             self._tell_change()
+            self._tell_away()
         self._disconnect()
 
     def _step(self) -> None:
@@ -236,6 +239,13 @@ class CameraWatch:
             connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def _tell_away(self) -> None:
+        last = self._machine.last_frame_at
+        is_late = last > 0 and time.monotonic() - last >= self._options.budgets.away_after_s
+        was_away, self._is_away = self._is_away, is_late and self._machine.state is not CameraState.LIVE
+        if self._is_away and not was_away:
+            self.on_away()
 
     def _tell_change(self) -> None:
         if self._machine.state is self._told:
