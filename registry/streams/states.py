@@ -29,6 +29,7 @@ class Budgets:
     first_frame_s: float = 10.0  # connected for so long without a frame: connect anew
     back_off_s: float = 0.5
     back_off_most_s: float = 30.0
+    back_off_proven_s: float = 2.0  # at most, for a camera that was live before: it is to be live again within seconds
     jitter: float = 0.2
     proven_retries: int = 3  # tries after "wrong password" for a camera whose password was right before
     away_after_s: float = 5.0  # not live, and without a frame for so long: what was there is taken to be gone
@@ -88,7 +89,8 @@ class CameraMachine:
             self._enter(CameraState.CONNECTING, now, reason)
             return
         budgets = self.budgets
-        wait = min(budgets.back_off_s * 2.0 ** min(self.failures, 30), budgets.back_off_most_s)
+        most = budgets.back_off_proven_s if self.proven else budgets.back_off_most_s
+        wait = min(budgets.back_off_s * 2.0 ** min(self.failures, 30), most)
         if reason is Reason.UNAUTHORISED:  # cameras lock out who asks too often
             wait = budgets.back_off_most_s
         self.failures += 1

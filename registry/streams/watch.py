@@ -26,6 +26,7 @@ _KNOCK_EVERY_S = 1.0
 _RATE_OVER = 21  # frames
 _ANSWER_S = 2.0
 _ANSWER_MOST_S = 6.0
+_FULL_PATIENCE_EVERY = 8  # tries
 _AWAY = {Reason.UNREACHABLE, Reason.UNRESOLVED, Reason.MISSING}
 log = structlog.get_logger(__name__)
 
@@ -88,6 +89,7 @@ class CameraWatch:
         self._knocked_at = 0.0
         self._was_up = True
         self._is_away = False
+        self._opened_in_s = 0.0  # by the last connection that could be opened
         self._ending = Event()
         self._lock = Lock()
         self._control = RLock()  # one start or stop at a time
@@ -167,15 +169,25 @@ class CameraWatch:
             if self._ending.is_set():
                 return
             self._connection = connection
+        began = time.monotonic()
         connection.open()
+        self._opened_in_s = time.monotonic() - began
         limits = self._options.sanity
         if self._source.kind is SourceKind.FILE:  # a film may stand still
             limits = SanityLimits(0.0, limits.reconnect_after, limits.most_source_fps, limits.surplus)
         self._sanity = Sanity(self._options.decode.fps, limits)
 
     def _patience_s(self) -> float:
-        """Some cameras answer late; but who waits long for one that is away is late when it comes back."""
-        return min(_ANSWER_S + self._machine.failures, _ANSWER_MOST_S)
+        """Some cameras answer late; but who waits long for one that is away is late when it comes back.
+
+        How fast one is that was live before is known; now and then it gets the time it would get as a new one.
+        """
+        failures = self._machine.failures
+        patience_s = min(_ANSWER_S + failures, _ANSWER_MOST_S)
+        if not self._machine.proven or failures % _FULL_PATIENCE_EVERY == _FULL_PATIENCE_EVERY - 1:
+            return patience_s
+        known_s = max(2 * self._opened_in_s, self._options.budgets.slow_gaps * self._machine.gap_s)
+        return min(patience_s, max(_ANSWER_S, known_s))
 
     def _read(self, connection: Connection) -> None:
         for picture in connection.read(_LOOK_S):

@@ -29,6 +29,9 @@ class Mischief(StrEnum):
     GARBAGE = "garbage"  # noise instead of video
     HANG_UP = "hang_up"  # ends each connection
     REDIRECT = "redirect"
+    MEDIA_SILENT = "media silent"  # speaks RTSP, and a session that is played meanwhile never gets a picture
+    NO_STREAM = "no stream"  # speaks RTSP, ends its sessions and answers 404
+    BUSY = "busy"  # the same with 453
 
 
 @dataclass
@@ -161,6 +164,8 @@ class _Session:
             return "200 OK", "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n", ""
         if settings.mischief is Mischief.REDIRECT:
             return "302 Moved", "Location: rtsp://127.0.0.1:1/elsewhere\r\n", ""
+        if settings.mischief in _REFUSALS:
+            return _REFUSALS[settings.mischief], "", ""
         if settings.password and not self._is_proven(method, uri, headers.get("authorization", "")):
             return "401 Unauthorized", self._challenge(), ""
         if method == "DESCRIBE":
@@ -193,9 +198,15 @@ class _Session:
     def _play(self) -> None:
         number, sequence, stamp = 0, 0, random.randrange(1 << 31)  # noqa: S311
         due = time.monotonic()
+        is_dead = False
         while self.playing.is_set():
             settings = self.camera.settings
-            if settings.mischief is not Mischief.SILENCE:
+            if settings.mischief in _REFUSALS:
+                with suppress(OSError):
+                    self.caller.shutdown(socket.SHUT_RDWR)
+                return
+            is_dead = is_dead or settings.mischief is Mischief.MEDIA_SILENT
+            if not is_dead and settings.mischief is not Mischief.SILENCE:
                 payloads = self.camera.picture(number)
                 with suppress(TimeoutError), self._sending:
                     try:
@@ -210,6 +221,7 @@ class _Session:
                 time.sleep(max(0.0, due - time.monotonic()))
 
 
+_REFUSALS = {Mischief.NO_STREAM: "404 Not Found", Mischief.BUSY: "453 Not Enough Bandwidth"}
 _SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\nc=IN IP4 0.0.0.0\r\n"
     "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:track1\r\n"

@@ -26,6 +26,14 @@ def test_the_back_off_doubles_to_its_most_and_the_first_frame_resets_it() -> Non
         assert camera.state is CameraState.CONNECTING
     assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
     camera.frame(now)
+    waits.clear()
+    for _ in range(5):
+        camera.lost(now, Reason.NOT_FOUND)
+        waits.append(camera.retry_at - now)
+        now = camera.retry_at
+        camera.tick(now)
+    assert waits == [0.5, 1, 2, 2, 2], "it was live: as soon as its stream is back it is to be live again"
+    camera.frame(now)
     camera.lost(now, Reason.CLOSED)
     assert camera.retry_at - now == 0.5
 
