@@ -4,6 +4,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from registry.errors import AddressRefused, InvalidSource
@@ -12,6 +13,7 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolver = Callable[[str, int], Iterable[str]]
 
+_SERVICE = "a service that this platform works with"
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*\.?\Z")
 _NUMBER = re.compile(r"(?:\d+|0x[0-9a-f]*)\Z")
@@ -35,7 +37,8 @@ _METADATA = {
 
 @dataclass(frozen=True, slots=True)
 class AllowedNetworks:
-    """Where cameras may be: the administrator's networks, and never this platform's own `own_ports` on this host.
+    """Where cameras may be: the administrator's networks, and never this platform's own `own_ports` on this host, nor
+    the `services` it works with, (host, port) on any.
 
     `loopback` lets tests reach servers on this machine.
     """
@@ -43,14 +46,23 @@ class AllowedNetworks:
     networks: tuple[IpNetwork, ...] = tuple(ipaddress.ip_network(text) for text in PRIVATE)
     own_ports: frozenset[int] = frozenset()
     loopback: bool = False
+    services: frozenset[tuple[str, int]] = frozenset()
 
     @classmethod
-    def parse(cls, texts: Iterable[str], own_ports: Iterable[int] = (), *, loopback: bool = False) -> "AllowedNetworks":
+    def parse(
+        cls,
+        texts: Iterable[str],
+        own_ports: Iterable[int] = (),
+        *,
+        services: Iterable[tuple[str, int]] = (),
+        loopback: bool = False,
+    ) -> "AllowedNetworks":
         """From CIDR texts such as `10.20.0.0/16`. Raises InvalidSource naming the one that is none."""
         try:
-            return cls(tuple(ipaddress.ip_network(text) for text in texts), frozenset(own_ports), loopback)
+            networks = tuple(ipaddress.ip_network(text) for text in texts)
         except ValueError as error:
             raise InvalidSource(f"a camera network must be a range such as 10.20.0.0/16: {error}") from error
+        return cls(networks, frozenset(own_ports), loopback, frozenset(services))
 
     def refusal(self, address: IpAddress, port: int) -> str:
         """Why a camera may not be there; empty if it may."""
@@ -74,11 +86,22 @@ def resolve(host: str, port: int, allowed: AllowedNetworks, resolver: Resolver |
     """
     literal = _literal(host)
     found = [literal] if literal else [ipaddress.ip_address(text) for text in (resolver or _look_up)(host, port)]
-    refusals = [allowed.refusal(address, port) for address in found]
+    taken = _of_services(port, allowed, resolver or _look_up)
+    refusals = [_SERVICE if address in taken else allowed.refusal(address, port) for address in found]
     for address, refusal in zip(found, refusals, strict=True):
         if not refusal:
             return str(address)
     raise AddressRefused(f"{host} port {port} is {refusals[0] if refusals else 'without an address'}")
+
+
+def _of_services(port: int, allowed: AllowedNetworks, resolver: Resolver) -> set[IpAddress]:
+    """The addresses at which the services with that port are; a name that is not known now has none."""
+    found: set[IpAddress] = set()
+    for host in {host for host, service_port in allowed.services if service_port == port}:
+        literal = _literal(host)
+        with suppress(OSError):
+            found |= {literal} if literal else {ipaddress.ip_address(text) for text in resolver(host, port)}
+    return found
 
 
 def check_host(host: str) -> str:

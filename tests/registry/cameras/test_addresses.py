@@ -5,13 +5,14 @@ from pydantic import SecretStr
 
 from registry.access.live import LiveSettings
 from registry.cameras.address import Kept, Typed, address_of
-from registry.cameras.policy import own_ports, source_policy
+from registry.cameras.policy import own_ports, services, source_policy
 from registry.cameras.sealing import Seals, Secrets, origin_of, shown_url, stored_url
 from registry.cameras.watching import source_of
-from registry.errors import InvalidInput, InvalidSetting, SecretsUnreadable
+from registry.errors import AddressRefused, InvalidInput, InvalidSetting, SecretsUnreadable
 from registry.records import CameraRecord
 from registry.settings import Settings, load_settings
 from registry.streams import AllowedNetworks, Credentials, SourcePolicy, parse_source
+from registry.streams.addresses import resolve
 
 POLICY = SourcePolicy(AllowedNetworks())
 BEFORE = "rtsp://10.0.0.7:554/live"
@@ -156,9 +157,39 @@ def test_our_own_ports_are_no_cameras(settings: Settings) -> None:
     told = load_settings(
         home=settings.home,
         port=9_001,
+        worker_port=9_002,
         database_url="postgresql+psycopg://u:p@db/x",
         redis_url="redis://127.0.0.1:6380/0",
         storage_endpoint="http://127.0.0.1:9000",
     )
-    assert own_ports(told) == {9_001, 5432, 6380, 9000}
+    assert own_ports(told) == {9_001, 9_002, 5432, 6380, 9000}
+    assert services(told) == {("db", 5432), ("127.0.0.1", 6380), ("127.0.0.1", 9000)}
     assert source_policy(told, LiveSettings(camera_networks=["10.1.0.0/16"])).networks.own_ports == own_ports(told)
+
+
+def test_a_service_on_another_host_is_no_camera(settings: Settings) -> None:
+    told = load_settings(
+        home=settings.home,
+        database_url="postgresql+psycopg://u:p@db.lan/x",
+        redis_url="rediss://:p@10.1.0.4",
+        storage_endpoint="https://10.1.0.5:9000",
+        mlflow_tracking_uri="http://[fd00::7]:5000",
+        prefect_api_url="http://prefect.lan:4200/api",
+        task_runner="ray://10.1.0.6",
+    )
+    networks = source_policy(told, LiveSettings()).networks
+    names = {"db.lan": ["10.1.0.3"], "prefect.lan": ["10.1.0.8", "10.1.0.9"], "alias.lan": ["10.1.0.3"]}
+
+    def look_up(host: str, port: int) -> list[str]:
+        if host not in names:
+            raise OSError(host)
+        return names[host]
+
+    taken = [("10.1.0.3", 5432), ("db.lan", 5432), ("alias.lan", 5432), ("10.1.0.4", 6379), ("10.1.0.5", 9000)]
+    for host, port in [*taken, ("fd00::7", 5000), ("10.1.0.9", 4200), ("10.1.0.6", 10001)]:
+        with pytest.raises(AddressRefused, match="works with"):
+            resolve(host, port, networks, look_up)
+    for host, port in [("10.1.0.3", 554), ("10.1.0.8", 80), ("10.1.0.10", 5432)]:
+        assert resolve(host, port, networks, look_up) == host
+    del names["db.lan"]
+    assert resolve("10.1.0.3", 5432, networks, look_up) == "10.1.0.3", "a name without an address keeps nobody away"
