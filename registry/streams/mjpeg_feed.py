@@ -1,10 +1,11 @@
 """An HTTP MJPEG stream, read by us and handed to the decoder through its standard input."""
 
 import socket
+import time
 from contextlib import suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import IO
+from typing import IO, cast
 
 from registry.streams.addresses import AllowedNetworks
 from registry.streams.dial import dial
@@ -13,9 +14,9 @@ from registry.streams.feed import NetworkFeed
 from registry.streams.loss import Reason, SourceLost, refusal_of
 from registry.streams.multipart import MultipartSplitter, boundary_of
 from registry.streams.sources import CameraSource
+from registry.streams.talk import Talk
 
 _CHUNK = 262_144
-_PICTURE_S = 30.0  # a slow camera sends one only now and then; the watch knows when it stalls
 _PART = b"--p\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n"
 
 
@@ -27,10 +28,11 @@ class MjpegFeed(NetworkFeed):
     def __init__(self, source: CameraSource, networks: AllowedNetworks, answer_s: float = 2.0) -> None:
         super().__init__(source, networks, answer_s)
         self._response: HTTPResponse | None = None
+        self._talk: Talk | None = None
         self._splitter: MultipartSplitter | None = None
 
     def open(self) -> None:
-        """Connect and read the head of the answer. Raises SourceLost."""
+        """Connect and read the head of the answer, which has to be whole in time. Raises SourceLost."""
         challenge: Challenge | None = None
         for _ in range(2):
             response = self._get(challenge)
@@ -39,8 +41,8 @@ class MjpegFeed(NetworkFeed):
                 break
         if loss := refusal_of(response.status):
             raise loss
-        if self._camera is not None:
-            self._camera.settimeout(_PICTURE_S)
+        if self._talk is not None:
+            self._talk.incoming.until_s = None
         self._splitter = MultipartSplitter(boundary_of(response.headers.get("Content-Type", "")))
         self._response = response
 
@@ -69,8 +71,9 @@ class MjpegFeed(NetworkFeed):
             self._camera.close()
         self._camera = dial(self._source, self._networks, self._answer_s)
         self._camera.settimeout(self._answer_s)
+        self._talk = Talk(self._camera, time.monotonic() + self._answer_s)
         connection = HTTPConnection(self._source.host, self._source.port)
-        connection.sock = self._camera
+        connection.sock = cast(socket.socket, self._talk)
         headers = {"Accept": "multipart/x-mixed-replace", "Connection": "close"}
         if challenge is not None and self._source.credentials is not None:
             headers["Authorization"] = challenge.answer(self._source.credentials, "GET", self._source.target)

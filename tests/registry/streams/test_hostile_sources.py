@@ -3,6 +3,7 @@
 import datetime
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -17,10 +18,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from registry.streams.loss import Reason
+from registry.streams.loss import Reason, SourceLost
+from registry.streams.mjpeg_feed import MjpegFeed
 from registry.streams.sources import Credentials, SourcePolicy, parse_source
 from registry.streams.states import CameraState
 from registry.testing.h264 import encode_h264
+from registry.testing.loopback import LoopbackServer
 from registry.testing.mjpeg_camera import MjpegCamera, MjpegSettings
 from registry.testing.rtsp_server import CameraSettings, Mischief, RtspCamera
 from registry.testing.watched import Watched
@@ -41,6 +44,27 @@ def test_a_redirect_is_not_followed(
             seen.wait_for(lambda: bool(seen.changes))
             assert (seen.changes[0].state, seen.changes[0].reason) == (CameraState.FAILED, Reason.REDIRECTED)
         assert honest.requests == []
+
+
+class Trickle(LoopbackServer):
+    """Answers with a byte now and then, and never comes to the end of its headers; hangs up after a while."""
+
+    def serve(self, caller: socket.socket) -> None:
+        caller.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        for _ in range(60):
+            caller.sendall(b"a")
+            self.ending.wait(0.1)
+
+
+def test_a_head_that_trickles_is_given_up_in_time(policy: SourcePolicy) -> None:
+    with Trickle() as camera:
+        feed = MjpegFeed(parse_source(f"http://127.0.0.1:{camera.port}/", policy), policy.networks, answer_s=1.0)
+        began = time.monotonic()
+        with pytest.raises(SourceLost) as lost:
+            feed.open()
+        feed.close()
+    assert lost.value.reason is Reason.SILENT
+    assert time.monotonic() - began < 3
 
 
 def test_a_wrong_password_is_told_once(watching: Watch, policy: SourcePolicy, jpegs: list[bytes]) -> None:
