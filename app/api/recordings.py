@@ -93,7 +93,7 @@ def get_recording(
     recording_id: RecordingId,
     rooms: Rooms,
     caller: Caller,
-    playable: Annotated[bool, Query(description="encode what browsers do not play in a video (mjpeg)")] = False,
+    playable: Annotated[bool, Query(description="encode what browsers do not play in a video (mjpeg, h265)")] = False,
     part: Part = None,
 ) -> Response:
     """A recording as MP4; byte ranges are answered."""

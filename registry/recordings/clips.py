@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from registry.cameras.recording import RecordingSettings
 from registry.errors import InvalidInput, RecordingNotFound, StorageUnavailable
-from registry.recordings.joining import FileGone, Piece, Source, join, pieces_of
+from registry.recordings.joining import ENCODED, UNPLAYED, FileGone, Piece, Source, join, pieces_of
 from registry.recordings.places import Places
 from registry.records import CameraEvent, Database, RecordingSegment, segments, utc_now
 from registry.records.segments import SegmentFilter
@@ -24,6 +24,7 @@ _MOST_WAITING = 10_000
 _LONGEST = timedelta(minutes=10)
 _MOST_SEGMENTS = 2_000
 _MOST_BYTES = 1 << 30
+_MOST_ENCODED = 4_500  # pictures of H.265, which costs more than the other clips may wait for
 _CHUNK = 1 << 20
 log = structlog.get_logger(__name__)
 
@@ -96,7 +97,9 @@ class Clips:
         target = self._places.scratch / f"{secrets.token_hex(8)}.mp4"
         try:
             self._places.scratch.mkdir(parents=True, exist_ok=True)
-            joined = join(self._run_of(event, begin, end), target, _MOST_BYTES)
+            run = self._run_of(event, begin, end)
+            is_long = sum(part.pictures for piece in run for _, _, part in piece.fragments) > _MOST_ENCODED
+            joined = join(run, target, _MOST_BYTES, encoded=ENCODED if is_long else UNPLAYED)
             key = f"clips/{event.camera_id}/{event.id}.mp4"
             self._places.storage.put(key, _chunks(joined.path))
             self._enter(event.id, key)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from registry.access.live import Live
 from registry.errors import Conflict, RecordingNotFound, TooManyRequests
-from registry.recordings.joining import ENCODED, FileGone, Joined, Piece, Source, check_size, join, pieces_of
+from registry.recordings.joining import UNPLAYED, FileGone, Joined, Piece, Source, check_size, join, pieces_of
 from registry.recordings.places import Places
 from registry.recordings.scratch import Scratch
 from registry.records import RecordingSegment
@@ -33,7 +33,7 @@ class Films:
 
     def open(self, record: RecordingSegment, *, playable: bool) -> BinaryIO:
         """A recording's MP4. Raises RecordingNotFound, TooManyRequests, StorageUnavailable."""
-        is_encoded = playable and record.codec in ENCODED
+        is_encoded = playable and record.codec in UNPLAYED
         try:
             path = self._places.local(record)
             if path is not None and not is_encoded:
@@ -72,7 +72,8 @@ class Films:
                 copyfile(path, target)
                 return
             runs = pieces_of([Source(path, record.started_at)], record.started_at, record.ended_at)
-            join(runs[0] if runs else [], target, self._live.current().recording_export_mb << 20)
+            most_bytes = self._live.current().recording_export_mb << 20
+            join(runs[0] if runs else [], target, most_bytes, encoded=UNPLAYED)
 
     def _join(self, found: Sequence[RecordingSegment], begin: datetime, end: datetime, *, is_first: bool) -> Joined:
         most_bytes = self._live.current().recording_export_mb << 20

@@ -20,7 +20,9 @@ from registry.streams.fragments import Fragment, Header
 
 _ADDRESS_SPACE = 2 << 30
 _INDEX_PER_PICTURE, _INDEX_BASE = 24, 1 << 16  # bytes of a moov, at most
-ENCODED = {"mjpeg"}  # browsers do not play it in a video
+ENCODED = frozenset({"mjpeg"})  # no browser plays it in a video, few other players do
+UNPLAYED = ENCODED | {"h265"}  # by browsers: by some, on some machines
+_WIDEST = 1920  # of what is encoded, in pixels
 _CHUNK = 1 << 20
 
 
@@ -94,8 +96,15 @@ def pieces_of(sources: Sequence[Source], begin: datetime, end: datetime) -> list
     return runs
 
 
-def join(run: Sequence[Piece], target: Path, most_bytes: int, timeout_s: float = 600.0) -> Joined:
-    """Write one run to a new file. What browsers do not play in a video (JPEG pictures) is encoded, all else copied.
+def join(
+    run: Sequence[Piece],
+    target: Path,
+    most_bytes: int,
+    timeout_s: float = 600.0,
+    *,
+    encoded: frozenset[str] = ENCODED,
+) -> Joined:
+    """Write one run to a new file. Codecs that are in `encoded` become H.264, all else is copied.
 
     Raises RecordingNotFound for nothing, InvalidInput where it would be larger than `most_bytes`, StorageUnavailable,
     FileGone. After an error there is no file.
@@ -106,7 +115,8 @@ def join(run: Sequence[Piece], target: Path, most_bytes: int, timeout_s: float =
     size = sum(length for piece in run for _, length, _ in piece.fragments)
     check_size(size, most_bytes)
     try:
-        _write(run, target, most_bytes * 2 + (64 << 20), pictures, timeout_s)
+        arguments = _arguments(run[0].header.codec, pictures, encoded)
+        _write(run, target, arguments, most_bytes * 2 + (64 << 20), timeout_s)
     except OSError as error:
         target.unlink(missing_ok=True)
         raise StorageUnavailable(f"the recording could not be written: {error.strerror}") from error
@@ -141,11 +151,11 @@ def _part(source: Source, reader: SegmentReader, begin: datetime, end: datetime)
     return Piece(source, reader.header, whole.fragments[first : touched[-1] + 1])
 
 
-def _write(run: Sequence[Piece], target: Path, most_bytes: int, pictures: int, timeout_s: float) -> None:
+def _write(run: Sequence[Piece], target: Path, arguments: list[str], most_bytes: int, timeout_s: float) -> None:
     descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     gone: list[OSError] = []
     try:
-        with TemporaryFile() as said, _child(run[0].header.codec, descriptor, said, pictures, most_bytes) as child:
+        with TemporaryFile() as said, _child(arguments, descriptor, said, most_bytes) as child:
             feeder = Thread(target=_feed, args=(child, run, gone), name="recording-join", daemon=True)
             feeder.start()
             try:
@@ -170,16 +180,21 @@ def _last_line(said: BinaryIO) -> str:
     return lines[-1][-200:] if lines else ""
 
 
-def _child(codec: str, descriptor: int, said: BinaryIO, pictures: int, most_bytes: int) -> "subprocess.Popen[bytes]":
-    """FFmpeg without environment, files and network: a pipe in, an open file out, another for what it says."""
+def _arguments(codec: str, pictures: int, encoded: frozenset[str]) -> list[str]:
+    """How FFmpeg writes the file."""
+    scale = f"scale=w='trunc(min({_WIDEST},iw)/2)*2':h=-2"
     encode = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-threads", "1"]
     index = str(_INDEX_BASE + pictures * _INDEX_PER_PICTURE)  # kept free in front, so that the file plays at once
-    tag = ["-tag:v", "hvc1"] if codec == "h265" else []
+    copy = ["-c", "copy", *(("-tag:v", "hvc1") if codec == "h265" else ())]
+    return [*(["-vf", scale, *encode] if codec in encoded else copy), "-moov_size", index]
+
+
+def _child(arguments: list[str], descriptor: int, said: BinaryIO, most_bytes: int) -> "subprocess.Popen[bytes]":
+    """FFmpeg without environment, files and network: a pipe in, an open file out, another for what it says."""
     command = [
         *(get_ffmpeg_exe(), "-hide_banner", "-nostats", "-nostdin", "-loglevel", "error", "-y"),
         *("-threads", "1", "-protocol_whitelist", "pipe", "-f", "mp4", "-i", "pipe:0", "-map", "0:v:0", "-an"),
-        *(encode if codec in ENCODED else ["-c", "copy", *tag]),
-        *("-map_metadata", "-1", "-fps_mode", "passthrough", "-moov_size", index),
+        *(*arguments, "-map_metadata", "-1", "-fps_mode", "passthrough"),
         *("-fflags", "+bitexact", "-f", "mp4", "-fd", str(descriptor), "fd:"),
     ]
     child = subprocess.Popen(  # noqa: S603 - the bundled ffmpeg

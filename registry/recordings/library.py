@@ -74,7 +74,7 @@ class Recordings:
         return found
 
     def open(self, actor: Actor, recording_id: str, *, playable: bool = False) -> BinaryIO:
-        """Its MP4, to be closed; `playable` encodes JPEG pictures, which browsers do not play.
+        """Its MP4, to be closed; `playable` encodes JPEG pictures and H.265, which browsers do not play.
 
         Raises Forbidden, RecordingNotFound, TooManyRequests, StorageUnavailable.
         """
