@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from threading import Lock
 from typing import Protocol
 
-from registry.streams.decoder import DecodeOptions, Decoder
+from registry.streams.decoder import MAX_SIDE, DecodeOptions, Decoder
 from registry.streams.feed import Arrivals, Feed
 from registry.streams.loss import Reason, SourceLost
 
@@ -130,6 +130,8 @@ class Connection:
         width, height = decoder.source_wh
         if not height:
             return
+        if max(width, height) > MAX_SIDE:
+            raise SourceLost(Reason.GARBAGE, f"the camera sends {width}x{height}: more than {MAX_SIDE} on a side")
         if self._shape and abs(width / height / self._shape - 1) > _SAME_SHAPE:
             raise SourceLost(Reason.RESHAPED, f"the camera now sends {width}x{height}")
         self._shape = self._shape or width / height

@@ -18,6 +18,7 @@ from registry.streams.feed import Feed
 from registry.streams.loss import Reason, SourceLost
 
 MAX_PIXELS = 7_680 * 4_320
+MAX_SIDE = 8_192
 _ADDRESS_SPACE = 2 << 30
 _OPEN_FILES = 64
 _HEADER = re.compile(rb"YUV4MPEG2 W(\d+) H(\d+) [^\n]*\n")

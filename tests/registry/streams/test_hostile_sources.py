@@ -110,6 +110,17 @@ def test_a_picture_sixteen_thousand_pixels_wide_takes_no_memory(
         assert neighbour.states == ["live"]
 
 
+def test_a_wide_picture_of_few_lines_is_refused_too(watching: Watch, policy: SourcePolicy, tmp_path: Path) -> None:
+    source = ["-f", "lavfi", "-i", "color=black:s=16384x256:r=1"]
+    wide = encode_h264(source, tmp_path / "wide.h264", fps=1, seconds=2.0).read_bytes()
+    with RtspCamera(wide, CameraSettings(fps=5)) as camera:
+        seen = watching(parse_source(camera.url, policy))
+        seen.wait_for(lambda: "waiting" in seen.states or seen.frames)
+        assert seen.frames == []
+        assert seen.changes[0].reason is Reason.GARBAGE
+        assert "16384x256" in seen.changes[0].detail
+
+
 def test_pictures_that_change_to_noise_cost_no_other_state(
     watching: Watch, policy: SourcePolicy, jpegs: list[bytes]
 ) -> None:
