@@ -6,6 +6,7 @@ import secrets
 import socket
 import ssl
 import threading
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,9 +43,11 @@ class MqttSender:
         self._address, self._around = address, around
         self._prefix = str(address.options.get("topic") or "nexusai")
         self._client_id = f"nexusai-{receiver_id[:12]}-{secrets.token_hex(4)}"  # a test beside the one that serves
-        self._is_known = False  # that we are online
         self._client: _Client | None = None
+        self._connections = 0  # so far; paho makes them, too
+        self._told = 0  # the one over which it was made known that we are online, and the cameras
         self._known: dict[str, CameraNow] = {}
+        self._lasting: dict[str, set[str]] = {}  # events that began here, by camera
         self._ready = threading.Event()
         self._refusal = ""
 
@@ -59,29 +62,35 @@ class MqttSender:
         if payload.get("kind") in {"offline", "online"} and payload.get("phase") == "started":
             self._publish(f"{topic}/state", "ON" if payload["kind"] == "online" else "OFF")
         elif payload.get("kind") == "object":
-            self._publish(f"{topic}/active", "ON" if payload.get("phase") == "started" else "OFF")
+            lasting = self._lasting.setdefault(camera["id"], set())
+            (lasting.add if payload.get("phase") == "started" else lasting.discard)(payload["event"])
+            self._publish(f"{topic}/active", _active(lasting))
         return ""
 
     def tend(self) -> None:
         """Stay connected, and make known what changed: cameras that are new, gone, renamed. Raises NotDelivered."""
         self._connect()
-        if not self._is_known:
+        connection = self._connections
+        if self._told != connection:  # a broker that was started again, or told our last will, knows nothing of us
+            self._known = {}
             self._publish(f"{self._prefix}/status", "online")
-            self._is_known = True
+            self._told = connection
         now = {each.camera_id: each for each in self._around.cameras()}
         for camera_id, camera in now.items():
             if self._known.get(camera_id) != camera:
                 self._announce(camera)
         for camera_id in self._known.keys() - now.keys():
             self._forget(self._known[camera_id])
+            self._lasting.pop(camera_id, None)
         self._known = now
+        self._end_what_is_over(now)
 
     def close(self) -> None:
         """Say that nothing more comes, and leave."""
         client, self._client = self._client, None
         if client is None:
             return
-        if client.is_connected() and self._is_known:
+        if client.is_connected() and self._told:
             client.publish(f"{self._prefix}/status", "offline", qos=1, retain=True).wait_for_publish(2)
         client.disconnect()
         client.loop_stop()
@@ -91,7 +100,7 @@ class MqttSender:
             return
         if self._client is not None:
             self._client.loop_stop()
-        self._known, self._refusal, self._is_known = {}, "", False
+        self._refusal = ""
         self._ready.clear()
         parts = urlsplit(self._address.url)
         secure, host = parts.scheme == "mqtts", parts.hostname or ""
@@ -116,6 +125,7 @@ class MqttSender:
 
     def _on_connect(self, _client: object, _data: object, _flags: object, reason: ReasonCode, _more: object) -> None:
         self._refusal = str(reason) if reason.is_failure else ""
+        self._connections += 0 if reason.is_failure else 1
         self._ready.set()
 
     def _publish(self, topic: str, body: str, *, retain: bool = True) -> None:
@@ -135,8 +145,22 @@ class MqttSender:
         if before is not None and before.name != camera.name:
             self._forget(before)
         self._publish(f"{self._prefix}/{topic}/state", "ON" if camera.is_online else "OFF")
+        if (lasting := self._lasting.get(camera.camera_id)) is not None:
+            self._publish(f"{self._prefix}/{topic}/active", _active(lasting))
         for where, what in self._discovery(camera).items():
             self._publish(where, json.dumps(what, ensure_ascii=False))
+
+    def _end_what_is_over(self, cameras: Mapping[str, CameraNow]) -> None:
+        """An event whose end is told to nobody, as it was deleted or fell out of the line, does not last for ever."""
+        waiting = {event_id for events in self._lasting.values() for event_id in events}
+        still = self._around.lasting(waiting) if waiting else set()
+        for camera_id, events in self._lasting.items():
+            if events <= still:
+                continue
+            events.intersection_update(still)
+            if camera_id in cameras:
+                topic = topic_of(cameras[camera_id].name, camera_id)
+                self._publish(f"{self._prefix}/{topic}/active", _active(events))
 
     def _forget(self, camera: CameraNow) -> None:
         """An empty retained message takes one away."""
@@ -168,6 +192,10 @@ class MqttSender:
             f"{root}/binary_sensor/{unique}/active/config": {**same, **active, "unique_id": f"{unique}_active"},
             f"{root}/sensor/{unique}/event/config": {**same, **last, "unique_id": f"{unique}_event"},
         }
+
+
+def _active(lasting: Collection[str]) -> str:
+    return "ON" if lasting else "OFF"
 
 
 def topic_of(name: str, camera_id: str) -> str:

@@ -1,6 +1,8 @@
 """The sender that fits a receiver, with its secrets opened."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+from sqlmodel import col, select
 
 from registry.access.live import Live
 from registry.cameras.sealing import Seals
@@ -9,7 +11,7 @@ from registry.notify.email import EmailSender
 from registry.notify.reach import reach_of
 from registry.notify.sending import Address, CameraNow, NotDelivered, Sender, Surroundings
 from registry.notify.webhook import WebhookSender
-from registry.records import Database, NotificationReceiver, ReceiverKind, camera_list
+from registry.records import CameraEvent, Database, NotificationReceiver, ReceiverKind, camera_list
 from registry.settings import Settings
 from registry.storage import Storage
 
@@ -22,7 +24,9 @@ class Senders:
     def __init__(self, settings: Settings, live: Live, database: Database, storage: Storage) -> None:
         self._database = database
         self.seals = Seals(settings)
-        self._around = Surroundings(lambda: reach_of(settings, live.current()), storage.get, self._cameras)
+        self._around = Surroundings(
+            lambda: reach_of(settings, live.current()), storage.get, self._cameras, self._lasting
+        )
 
     def make(self, receiver: NotificationReceiver) -> Sender:
         """A sender that is not connected yet. Raises NotDelivered where its secrets cannot be read."""
@@ -55,6 +59,11 @@ class Senders:
         return [
             CameraNow(record.id, record.name, lease is not None and lease.state == "live") for record, lease in found
         ]
+
+    def _lasting(self, event_ids: Collection[str]) -> set[str]:
+        asked = select(CameraEvent.id).where(col(CameraEvent.id).in_(event_ids), col(CameraEvent.ended_at).is_(None))
+        with self._database.read() as session:
+            return set(session.exec(asked).all())
 
 
 def sealed_for(receiver_id: str) -> str:

@@ -1,6 +1,6 @@
 """What a sender of notifications does, and how it says what went wrong."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -52,6 +52,7 @@ class Surroundings:
     reach: Callable[[], Reach]
     picture: Callable[[str], bytes]  # of a storage key; raises RegistryError
     cameras: Callable[[], Sequence[CameraNow]]
+    lasting: Callable[[Collection[str]], set[str]]  # which of these events are not over
 
 
 class Sender(Protocol):

@@ -14,7 +14,7 @@ from registry.notify.outbox import enqueue
 from registry.notify.postman import Postman
 from registry.notify.receivers import Receivers, ReceiverView
 from registry.notify.senders import Senders
-from registry.records import CameraEvent, CameraRecord, Database, EventKind
+from registry.records import CameraEvent, CameraRecord, Database, EventKind, utc_now
 from registry.settings import Settings
 from registry.storage import LocalStorage
 from registry.testing.watched import wait_until
@@ -43,6 +43,14 @@ class Office:
             session.flush()
             enqueue(session, event, phase, most)  # type: ignore[arg-type]
         return event
+
+    def end(self, event: CameraEvent) -> None:
+        """An event is over, and its end is told."""
+        with self.database.write() as session:
+            ended = session.get_one(CameraEvent, event.id)
+            ended.ended_at = utc_now()
+            session.add(ended)
+            enqueue(session, ended, "ended")
 
     def wait(
         self, receiver: ReceiverView, holds: Callable[[ReceiverView], bool], seconds: float = 30.0
