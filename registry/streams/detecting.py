@@ -18,6 +18,8 @@ class Detector:
     """A model as cameras see it: images (h, w, 3) uint8 BGR of any sizes in, one sv.Detections for each out.
 
     Boxes are in pixels of the image; names of classes are in `data["class_name"]`. `key` says which model it is.
+    `detect` may raise anything: ProcessFailed says that it was lost over these images and is there again for the next
+    ones, Unavailable that it was not even asked.
     """
 
     key: str

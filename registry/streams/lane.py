@@ -70,7 +70,7 @@ class Look:
 
 
 class Lane:
-    """`take` is called by the camera's thread, `plan`, `finish` by the inference thread, the rest by anyone."""
+    """`take` is called by the camera's thread, `plan`, `finish` by whoever holds it, the rest by anyone."""
 
     def __init__(self, camera_id: str, options: AnalysisOptions, ledger: Ledger, fps: float = 5.0) -> None:
         self.camera_id = camera_id

@@ -1,5 +1,6 @@
 """Cameras in, notices out."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
@@ -8,7 +9,7 @@ from registry.errors import Conflict, NotFound
 from registry.streams.accounting import Account, Ledger
 from registry.streams.detecting import Detector
 from registry.streams.frames import Frame
-from registry.streams.inference import DETECT_MOST_S, InferenceThread
+from registry.streams.inference import DETECT_MOST_S, Inference
 from registry.streams.lane import AnalysisOptions, Lane
 from registry.streams.sinks import Notice, Sink, SinkPump, StateChange
 from registry.streams.sources import CameraSource, SourcePolicy
@@ -40,12 +41,12 @@ class Pipeline:
         self,
         policy: SourcePolicy,
         sinks: tuple[Sink, ...] = (),
-        window: BatchWindow | None = None,
+        window: Callable[[], BatchWindow] = BatchWindow,
         detect_most_s: float = DETECT_MOST_S,
     ) -> None:
         self._policy = policy
         self._pumps = [SinkPump(sink) for sink in sinks]
-        self._inference = InferenceThread(self._put, window, detect_most_s)
+        self._inference = Inference(self._put, window, detect_most_s)
         self._running: dict[str, _Running] = {}
         self._ledgers: dict[str, Ledger] = {}
         self._lock = Lock()
@@ -149,7 +150,7 @@ class Pipeline:
 
     def _take(self, lane: Lane, frame: Frame) -> None:
         if lane.take(frame):
-            self._inference.wake()
+            self._inference.wake(lane)
 
     def _put(self, notice: Notice) -> None:
         for pump in self._pumps:

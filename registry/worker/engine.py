@@ -15,15 +15,17 @@ from typing import Any
 import structlog
 import supervision as sv
 
-from registry.errors import InvalidModel, ProcessFailed
+from registry.errors import InvalidModel, ProcessFailed, Unavailable
 from registry.models.types import ModelVersion
 from registry.settings import Settings
 from registry.worker import engine_child
 from registry.worker.wire import Thresholds, UInt8, pack_images, read_found, unpack_word
 
 ANSWER_MOST_S = 3.0
+HOLD_MOST_S = 3.0  # so long images wait for their turn and for a process that is being started again
 _LOAD_MOST_S = 600.0  # TensorRT builds for minutes
-_BACK_OFF_S, _BACK_OFF_MOST_S, _STEADY_S = 0.0, 30.0, 30.0
+_AT_ONCE = 4  # lost in a row without an answer between; then the model is at fault, and no image
+_BACK_OFF_S, _BACK_OFF_MOST_S = 1.0, 30.0
 _log = structlog.get_logger(__name__)
 
 
@@ -35,7 +37,10 @@ def engine_context() -> ForkServerContext:
 
 
 class Engine:
-    """One version of a model in a process of its own; it answers one batch at a time."""
+    """One version of a model in a process of its own; it answers one batch at a time.
+
+    A process that is lost is followed by another at once; with growing pauses where none of the last ones answered.
+    """
 
     def __init__(self, settings: Settings, version: ModelVersion) -> None:
         self.version = version
@@ -43,12 +48,10 @@ class Engine:
         self._settings = settings
         self._process: ForkServerProcess | None = None
         self._connection: Connection | None = None
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._asking = threading.Lock()
-        self._started_at = 0.0
-        self._back_off_s = _BACK_OFF_S
+        self._unanswered = 0  # losses in a row
         self._closing = threading.Event()
-        self._reviving: threading.Thread | None = None
 
     def start(self) -> None:
         """Load the version and wait until it answers.
@@ -62,34 +65,61 @@ class Engine:
             if problem := str(word.get("problem", ""))[:400]:
                 raise InvalidModel(f"version {self.version.version} of {self.version.name} cannot run: {problem}")
             raise ProcessFailed(f"loading version {self.version.version} of {self.version.name} ended its process")
-        with self._lock:
-            self._process, self._connection, self._started_at = process, connection, time.monotonic()
+        with self._changed:
+            self._process, self._connection = process, connection
+            self._changed.notify_all()
         if self._closing.is_set():
             self.close()
 
     def detect(self, thresholds: Thresholds, images: Sequence[UInt8]) -> list[sv.Detections]:
-        """What is in each image. Raises ProcessFailed while there is no process, and what the model raised."""
-        with self._asking:
-            return self._detect(thresholds, images)
+        """What is in each image.
 
-    def _detect(self, thresholds: Thresholds, images: Sequence[UInt8]) -> list[sv.Detections]:
-        with self._lock:
-            connection = self._connection
-        if connection is None:
-            raise ProcessFailed(f"{self.version.reference} is being started again")
+        Raises ProcessFailed where the process was lost over these images, Unavailable where there was none to ask for
+        HOLD_MOST_S, and what the model raised.
+        """
+        by = time.monotonic() + HOLD_MOST_S
+        if not self._asking.acquire(timeout=HOLD_MOST_S):
+            raise Unavailable(f"{self.version.reference} is busy with what others asked")
         try:
-            connection.send_bytes(pack_images(images, thresholds))
+            return self._detect(pack_images(images, thresholds), len(images), by)
+        finally:
+            self._asking.release()
+
+    def _detect(self, message: bytes, images: int, by: float) -> list[sv.Detections]:
+        connection = self._send(message, by)
+        try:
             answered = connection.poll(ANSWER_MOST_S)
             word = unpack_word(connection.recv_bytes()) if answered else {}
         except (EOFError, OSError, ValueError, TypeError) as error:
-            self._lost(f"its process ended ({type(error).__name__})")
+            self._lost(connection, f"its process ended ({type(error).__name__})")
             raise ProcessFailed(f"the process of {self.version.reference} ended") from error
         if not answered:
-            self._lost(f"it did not answer within {ANSWER_MOST_S:g} s")
+            self._lost(connection, f"it did not answer within {ANSWER_MOST_S:g} s")
             raise ProcessFailed(f"{self.version.reference} did not answer within {ANSWER_MOST_S:g} s")
+        self._unanswered = 0
         if "problem" in word:
             raise InvalidModel(str(word["problem"])[:300])
-        return read_found(word, len(images))
+        return read_found(word, images)
+
+    def _send(self, message: bytes, by: float) -> Connection:
+        """Ask a process that is there: one that died before it had these images died of something else."""
+        while True:
+            connection = self._connected(by)
+            try:
+                connection.send_bytes(message)
+            except (OSError, ValueError) as error:
+                self._lost(connection, f"its process took nothing ({type(error).__name__})")
+            else:
+                return connection
+
+    def _connected(self, by: float) -> Connection:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._connection is not None or self._closing.is_set(), by - time.monotonic()
+            )
+            if self._connection is None:
+                raise Unavailable(f"{self.version.reference} is being started again")
+            return self._connection
 
     @property
     def pid(self) -> int | None:
@@ -100,9 +130,10 @@ class Engine:
     def close(self) -> None:
         """End it."""
         self._closing.set()
-        with self._lock:
+        with self._changed:
             process, connection = self._process, self._connection
             self._process = self._connection = None
+            self._changed.notify_all()
         if process is not None and connection is not None:
             _end(process, connection)
 
@@ -120,30 +151,33 @@ class Engine:
         _bound_waiting(ours)
         return process, ours
 
-    def _lost(self, why: str) -> None:
-        """End what is left, and begin to start another beside the cameras."""
-        with self._lock:
-            process, connection = self._process, self._connection
+    def _lost(self, connection: Connection, why: str) -> None:
+        """Begin to start another process, beside the cameras."""
+        with self._changed:
+            process = self._process
+            if process is None or connection is not self._connection:
+                return
             self._process = self._connection = None
-        if process is None or connection is None:
-            return
+        self._unanswered += 1
         _log.error("engine lost", model=self.version.reference, why=why, restarts=self.restarts)
-        _end(process, connection)
-        if time.monotonic() - self._started_at > _STEADY_S:
-            self._back_off_s = _BACK_OFF_S
-        self._reviving = threading.Thread(target=self._revive, name="engine-start", daemon=True)
-        self._reviving.start()
+        threading.Thread(target=self._revive, args=(process, connection), name="engine-start", daemon=True).start()
 
-    def _revive(self) -> None:
-        while not self._closing.wait(self._back_off_s):
-            self._back_off_s = min(max(1.0, 2 * self._back_off_s), _BACK_OFF_MOST_S)
+    def _revive(self, process: ForkServerProcess, connection: Connection) -> None:
+        _end(process, connection)
+        failed = max(0, self._unanswered - _AT_ONCE)
+        while not self._closing.wait(_back_off_s(failed)):
             self.restarts += 1
             try:
                 self.start()
             except Exception as error:  # noqa: BLE001 - the edge of a thread: it is tried again
                 _log.error("engine does not start", model=self.version.reference, exc_info=error)
+                failed += 1
             else:
                 return
+
+
+def _back_off_s(failed: int) -> float:
+    return min(_BACK_OFF_S * 2.0 ** min(failed - 1, 9), _BACK_OFF_MOST_S) if failed else 0.0
 
 
 def _first_word(connection: Connection) -> dict[str, Any]:
@@ -154,8 +188,11 @@ def _first_word(connection: Connection) -> dict[str, Any]:
 
 
 def _bound_waiting(connection: Connection) -> None:
-    """Let no half-sent message hold up the thread that infers for all cameras."""
-    limit = struct.pack("ll", int(ANSWER_MOST_S), 0)
+    """Let no half-sent message hold up the thread that asks for the cameras."""
+    seconds, rest = divmod(
+        ANSWER_MOST_S / 2, 1
+    )  # for each of two writes: one that takes a part, one that takes nothing
+    limit = struct.pack("ll", int(seconds), int(rest * 1e6))
     with socket.socket(fileno=os.dup(connection.fileno())) as pair:
         for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             pair.setsockopt(socket.SOL_SOCKET, option, limit)

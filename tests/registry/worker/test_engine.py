@@ -2,10 +2,13 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
+import psutil
 import pytest
 
 from registry.errors import InvalidModel, MlflowUnavailable, ModelNotFound, ProcessFailed, RegistryError
@@ -25,6 +28,7 @@ from registry.worker.wire import Thresholds
 
 Until = Callable[[Callable[[], bool]], bool]
 ASK = Thresholds(confidence=0.5)
+BACK_WITHIN_S = 3.0
 RED = np.zeros((64, 64, 3), np.uint8)
 RED[8:16, 24:32] = (0, 0, 255)
 
@@ -72,9 +76,55 @@ def test_a_crash_in_native_code_costs_less_than_three_seconds(engine: Engine, un
     os.kill(pid, signal.SIGSEGV)
     began = time.monotonic()
     assert until(lambda: answers(engine))
-    print(f"answers again after {time.monotonic() - began:.2f} s")
+    took_s = time.monotonic() - began
+    print(f"answers again after {took_s:.2f} s")
+    assert took_s < BACK_WITHIN_S
     assert engine.pid != pid
     assert engine.restarts == 1
+
+
+def test_images_that_come_while_there_is_no_process_wait_for_the_next_one(engine: Engine, until: Until) -> None:
+    gone = psutil.Process(engine.pid)
+    gone.kill()
+    assert until(lambda: not gone.is_running() or gone.status() == psutil.STATUS_ZOMBIE)
+    began = time.monotonic()
+    assert len(engine.detect(ASK, [RED])[0]) == 1  # nobody is told of it
+    took_s = time.monotonic() - began
+    print(f"answered after {took_s:.2f} s")
+    assert took_s < BACK_WITHIN_S
+
+
+def test_a_model_whose_processes_never_answer_is_started_with_growing_pauses(engine: Engine, until: Until) -> None:
+    took_s: list[float] = []
+    for _ in range(6):
+        pid = engine.pid
+        assert pid is not None
+        with pytest.raises(ProcessFailed, match="ended"), dies_over_its_images(pid):
+            engine.detect(ASK, [RED])
+        began = time.monotonic()
+        assert until(lambda pid=pid: engine.pid not in {None, pid})  # type: ignore[misc]
+        took_s.append(time.monotonic() - began)
+    print("started after", ", ".join(f"{each:.2f} s" for each in took_s))
+    assert max(took_s[:4]) < BACK_WITHIN_S
+    assert (took_s[4] >= 1.0, took_s[5] >= 2.0) == (True, True)
+    assert answers(engine)
+    with pytest.raises(ProcessFailed, match="ended"), dies_over_its_images(engine.pid or 0):
+        engine.detect(ASK, [RED])
+    began = time.monotonic()
+    assert until(lambda: engine.pid is not None)
+    assert time.monotonic() - began < BACK_WITHIN_S, "one that answered is no model that never does"
+
+
+@contextmanager
+def dies_over_its_images(pid: int) -> Iterator[None]:
+    """It takes what it is sent, and is gone before it answers."""
+    os.kill(pid, signal.SIGSTOP)
+    timer = threading.Timer(0.1, os.kill, (pid, signal.SIGKILL))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
 
 
 def test_an_engine_that_hangs_is_replaced(engine: Engine, until: Until) -> None:
