@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from app.ui import camera_probe
+from app.ui import camera_analysis, camera_probe
 from app.ui.camera_model import choose_model, is_kept
 from app.ui.frame import card
 from app.ui.session import platform
@@ -56,15 +56,9 @@ def draw(actor: Actor, camera: CameraView | None) -> CameraView | None:
                 key=f"{key}.fps",
                 help="5 are enough for people and vehicles. Pictures in which nothing moves cost almost nothing.",
             )
-            fast = st.toggle(
-                "Fast decoding",
-                _decodes_fast(camera),
-                key=f"{key}.fast",
-                help="Leaves out the codec's smoothing: up to a third less work for the decoder, rougher pictures.",
-            )
+            analysis = camera_analysis.draw(camera, key)
             recording = _recording(camera, key)
-        fields = {**about, **address, **model, "analysed_fps": fps, "recording": recording}
-        fields["analysis"] = {"fast_decoding": fast}
+        fields = {**about, **address, **model, "analysed_fps": fps, "recording": recording, "analysis": analysis}
         label = "Save" if camera else "Add and start"
         if not st.button(label, key=f"{key}.save", type="primary", icon=":material/check:"):
             return None
@@ -95,17 +89,13 @@ def _change(actor: Actor, camera: CameraView, fields: dict[str, Any]) -> CameraV
         "analysed_fps": record.analysed_fps,
         "verify_tls": record.verify_tls,
         "recording": record.recording,
-        "analysis": {"fast_decoding": _decodes_fast(camera)},
+        "analysis": camera_analysis.stored(camera),
     }
     changed = {name: value for name, value in fields.items() if name not in before or before[name] != value}
     if is_kept(camera, fields):  # who names a model becomes the camera's owner
         changed = {name: value for name, value in changed.items() if name not in {"model", "alias", "version"}}
     change = parsed(CameraChange, {**changed, "revision": record.revision}, "camera")
     return platform().cameras.update(actor, camera.id, change)
-
-
-def _decodes_fast(camera: CameraView | None) -> bool:
-    return camera is not None and bool(camera.record.analysis.get("fast_decoding"))
 
 
 def _name_and_group(actor: Actor, camera: CameraView | None, key: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The filters above the events, and the span of time they cover."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from app.ui.frame import card
 from app.ui.local_time import day, day_span
 from app.ui.session import platform
 from registry.access import Actor
+from registry.cameras.view import CameraView
 from registry.records import utc_now
 from registry.records.camera_events import EventFilter
 
@@ -30,13 +32,14 @@ def event_filter(actor: Actor, camera_id: str) -> EventFilter:
     """Draw the filters; `camera_id` is the camera to begin with."""
     cameras, _ = platform().cameras.page(actor, size=2_000)
     groups = platform().camera_groups.list(actor)
-    zones = sorted({zone["name"] for each in cameras for zone in each.record.analysis.get("zones", [])})
+    zones, rules = _named(cameras, "zones"), _named(cameras, "rules")
     named = {"": "Every camera"} | {each.id: each.record.name for each in cameras}
     if camera_id in named and "events.camera" not in st.session_state:
         st.session_state["events.camera"] = camera_id
     with card("filters"):
         first, second, third = st.columns(3)
         fourth, fifth, sixth = st.columns(3)
+        seventh, eighth = st.columns([1, 2])
         with first:
             camera = filters.choice("events", "camera", "Camera", named)
         with second:
@@ -53,14 +56,23 @@ def event_filter(actor: Actor, camera_id: str) -> EventFilter:
             kind = filters.choice("events", "kind", "Kind", kinds)
         with sixth:
             zone = filters.choice("events", "zone", "Zone", {"": "Every zone"} | {name: name for name in zones})
+        with seventh:
+            rule = filters.choice("events", "rule", "Rule", {"": "Every rule"} | {name: name for name in rules})
+        with eighth:
+            text = filters.words("events", "text", "Search camera, class, rule or detail")
         since, until = _span(hours)
-    return EventFilter(camera_id=camera, group_id=group, kind=kind, label=label, zone=zone, since=since, until=until)
+    return EventFilter(camera, group, kind, label, rule, zone, text, since, until)
 
 
 def query(wanted: EventFilter) -> str:
     """The filter as the API's export takes it."""
     told = {name.removesuffix("_id"): value for name, value in asdict(wanted).items() if value}
     return urlencode({name: _plain(value) for name, value in told.items()})
+
+
+def _named(cameras: Sequence[CameraView], what: str) -> list[str]:
+    """The names of all zones or rules."""
+    return sorted({part["name"] for each in cameras for part in each.record.analysis.get(what, [])})
 
 
 def _span(hours: str) -> tuple[datetime, datetime | None]:

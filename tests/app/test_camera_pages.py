@@ -235,6 +235,45 @@ def test_a_camera_is_added_and_its_password_never_shown_again(pages: Pages, peop
     assert changed.analysis["rules"] == camera.record.analysis["rules"]
 
 
+def test_how_a_camera_looks_is_set_in_its_form_and_what_nobody_touched_stays(
+    pages: Pages, people: dict[Role, User]
+) -> None:
+    mask = [[0.0, 0.0], [0.5, 0.0], [0.5, 0.2]]
+    camera = add(pages, analysis={"motion": {"masks": [mask], "min_area": 0.00123}, "iou": 0.5})
+    before, key = camera.record.analysis, f"camera_form.{camera.id}.r1"
+    drawn = pages.draw(cameras, people[Role.ENGINEER], camera=camera.id)
+    drawn.segmented_control(key="camera.view").set_value(":material/tune: Settings").run()
+    fields = ("sensitivity", "min_area", "confidence", "iou", "height")
+    shown = {name: drawn.number_input(key=f"{key}.{name}") for name in fields}
+    assert [each.value for each in shown.values()] == [0.6, pytest.approx(0.123), None, 0.5, 360]
+    assert all(each.help and " (" in each.label for each in shown.values()), "bounds and help stand beside each"
+    drawn.text_input(key=f"{key}.name").set_value("Garden")
+    drawn.button(key=f"{key}.save").click().run()
+    untouched = pages.platform.cameras.get(local_actor(), camera.id).record
+    assert (untouched.name, untouched.analysis) == ("Garden", before)
+    key = f"camera_form.{camera.id}.r2"
+    drawn.number_input(key=f"{key}.sensitivity").set_value(0.8)
+    drawn.number_input(key=f"{key}.min_area").set_value(0.5)
+    drawn.number_input(key=f"{key}.confidence").set_value(0.3)
+    drawn.number_input(key=f"{key}.iou").set_value(None)
+    drawn.number_input(key=f"{key}.height").set_value(720)
+    drawn.toggle(key=f"{key}.regions").set_value(False)
+    drawn.button(key=f"{key}.save").click().run()
+    changed = pages.platform.cameras.get(local_actor(), camera.id).record.analysis
+    motion = {"on": True, "sensitivity": 0.8, "min_area": 0.005, "masks": [mask]}
+    assert changed == before | {
+        "motion": motion,
+        "confidence": 0.3,
+        "iou": None,
+        "height": 720,
+        "regions": False,
+        "fast_decoding": False,
+    }
+    drawn.number_input(key=f"camera_form.{camera.id}.r3.height").set_value(361)
+    drawn.button(key=f"camera_form.{camera.id}.r3.save").click().run()
+    assert "multiple of 2" in said(drawn)
+
+
 def test_a_camera_is_deleted_after_a_question(pages: Pages, people: dict[Role, User]) -> None:
     camera = add(pages)
     drawn = pages.draw(cameras, people[Role.ENGINEER], camera=camera.id)
@@ -299,6 +338,25 @@ def test_events_are_listed_filtered_and_opened(pages: Pages, people: dict[Role, 
     opened = pages.draw(events, people[Role.OPERATOR], event=event.id)
     assert "person in door" in said(opened)
     assert not {"Send", "Delete event"} & buttons(opened)
+
+
+def test_events_are_found_by_rule_and_by_words(pages: Pages, people: dict[Role, User]) -> None:
+    door = {"name": "at the door", "labels": ["person"]}
+    camera = add(pages, analysis={"rules": [door, {"name": "any"}]})
+    with pages.platform.database.write() as session:
+        for rule, label in (("at the door", "person"), ("any", "person"), ("any", "dog")):
+            seen = {"camera_id": camera.id, "camera_name": "Yard", "kind": EventKind.OBJECT}
+            session.add(CameraEvent(**seen, rule=rule, label=label, ended_at=utc_now()))
+    drawn = pages.draw(events, people[Role.OPERATOR])
+    assert "3 events" in said(drawn)
+    drawn.selectbox(key="events.rule").select("any").run()
+    assert "2 events" in said(drawn)
+    drawn.text_input(key="events.text").set_value(" dog ").run()
+    assert "1 event" in said(drawn)
+    [csv] = [each for each in drawn.get("link_button") if each.proto.label == "Download CSV"]
+    assert {"rule=any", "text=dog"} <= set(csv.proto.url.partition("?")[2].split("&"))
+    drawn.text_input(key="events.text").set_value("nobody says this").run()
+    assert "Nothing matches" in said(drawn)
 
 
 def test_an_event_is_sent_to_a_new_dataset_and_remembers_it(pages: Pages, people: dict[Role, User]) -> None:
