@@ -1,4 +1,4 @@
-"""Twenty hot swaps on four live cameras: every frame ends in exactly one of old, new, dropped, and none is lost."""
+"""Twenty hot swaps on four live cameras: each frame ends in exactly one of old, new, dropped; none is lost or fails."""
 
 from registry.settings import PROJECT_ROOT
 from registry.streams import Detector
@@ -31,6 +31,7 @@ def main() -> Report:
         bound=0.0,
         repeats=SWAPS,
         limits={
+            "failed": (float(told["ends"].get("failed", 0)), 0.0),
             "told_otherwise": (float(told["told_otherwise"]), 0.0),
             "swaps_not_seen": (float(SWAPS * CAMERAS - sum(told["changes"])), 0.0),
         },

@@ -106,6 +106,7 @@ def test_every_frame_during_hot_swaps_has_one_end(engine: Engine, cameras: Sourc
     detectors = [Detector(key, asking(engine)) for key in ("old", "new")]
     told = swap(cameras.urls, detectors, swaps=6, every_s=0.1)
     assert told["lost"] == told["twice"] == told["told_otherwise"] == 0
+    assert "failed" not in told["ends"]
     assert told["changes"] == [6, 6]
 
 
