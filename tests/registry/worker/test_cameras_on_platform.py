@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,13 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from imageio_ffmpeg import get_ffmpeg_exe
 from playwright.sync_api import sync_playwright
 
 from registry.access.actor import local_actor
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
-from registry.models.starters import local_card, local_files
 from registry.records import Role, open_database
 from registry.testing.hook_receiver import hook_receiver
 from registry.testing.onnx_models import model_with_outputs
@@ -24,23 +21,14 @@ from registry.testing.played import play
 from registry.testing.requirements import require_tool
 from registry.testing.webrtc_viewer import watching
 from tests.prepared_platform import prepared_platform
-from tests.registry.worker.walk import Walk
+from tests.registry.worker.walk import PLAY, Walk, digit_detector, event_samples, play_film
 
 LOOKED_AGAIN_S = 3.0
 ENDS_S = 2.0
 DELETED_S = 10.0  # the worker hears of it with its next look at what it runs
+IDLE_WITHIN_S = 600.0  # a challenger looks only while most of the processors are idle
+LIVE_AGAIN_S = 30.0
 PICTURE = b"--picture\r\n"
-_PLAY = """async (url) => {
-  const video = document.createElement('video')
-  video.muted = true
-  video.src = url
-  document.body.append(video)
-  await video.play()
-  await new Promise(done => video.addEventListener('timeupdate', () => video.currentTime > 0.5 && done()))
-  video.currentTime = video.duration - 1
-  await new Promise(done => video.addEventListener('seeked', done, {once: true}))
-  return {seconds: video.duration, at: video.currentTime, width: video.videoWidth}
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +134,7 @@ def test_an_offer_that_is_none_is_refused_and_leaves_nothing(walk: Walk) -> None
 
 
 def test_a_moved_alias_swaps_and_a_broken_version_never_does(walk: Walk, registry: ModelRegistry) -> None:
-    entry = next(each for each in registry.settings.read_mlflow_file().catalogue if each.name == "digit-detector")
-    good = {name: path.read_bytes() for name, path in local_files(entry).items()}
-    card = local_card(entry)
+    good, card = digit_detector(registry.settings)
     actor = local_actor()
     registry.publish(actor, Draft("digit-detector", good, card, alias=""))
     connections = walk.info()["connections"]
@@ -166,6 +152,28 @@ def test_a_moved_alias_swaps_and_a_broken_version_never_does(walk: Walk, registr
     registry.set_alias(actor, "digit-detector", "champion", 2)
     walk.wait(lambda: not walk.info()["model"]["problem"], "peace")
     assert walk.info()["connections"] == connections  # nobody connected anew for a model
+
+
+def test_where_a_challenger_disagrees_is_a_candidate_for_a_label_and_goes_to_a_dataset(
+    walk: Walk, registry: ModelRegistry
+) -> None:
+    files, card = digit_detector(registry.settings)
+    other = card.model_copy(update={"labels": tuple(f"not {label}" for label in card.labels)})
+    actor, http = local_actor(), walk.http
+    made = registry.publish(actor, Draft("digit-detector", files, other, alias=""))
+    registry.set_alias(actor, "digit-detector", "challenger", made.version)
+    asked = {"kind": "disagreement", "camera": walk.camera_id}
+    walk.wait(lambda: http.get("/api/v1/camera-events", params=asked).json()["total"], "a disagreement", IDLE_WITHIN_S)
+    found = http.get("/api/v1/camera-events", params=asked).json()["items"][-1]
+    assert found["model"] == "digit-detector/2"
+    assert found["detail"].startswith(f"digit-detector/{made.version} saw not {found['label']} instead of")
+    walk.wait(lambda: walk.info()["shadow"]["kept"], "its count")
+    assert walk.info()["shadow"]["model"] == f"digit-detector/{made.version}"
+    assert walk.info()["model"]["version"] == 2, "nobody but the champion answers"
+    sent = event_samples(walk.running.settings).send(actor, found["id"], "doubtful")
+    assert (sent.number, sent.images) == (1, 1)
+    assert http.get(f"/api/v1/camera-events/{found['id']}").json()["sent_to"] == "doubtful/1"
+    http.delete("/api/v1/models/digit-detector/aliases/challenger").raise_for_status()
 
 
 def test_a_crash_of_the_model_costs_seconds_and_every_frame_is_accounted_for(walk: Walk) -> None:
@@ -191,7 +199,7 @@ def test_a_crash_of_the_model_costs_seconds_and_every_frame_is_accounted_for(wal
 
 def test_a_camera_is_deleted_while_it_is_watched_recorded_and_analysed(walk: Walk) -> None:
     http, film = walk.http, walk.running.settings.home / "films" / "doomed.mp4"
-    _film(film)
+    play_film(film)
     body = {"name": "doomed", "url": f"file://{film}", "recording": {"mode": "continuous"}, "model": "digit-detector"}
     camera_id = http.post("/api/v1/cameras", json=body).raise_for_status().json()["id"]
     walk.wait(lambda: sum(walk.info(camera_id)["account"]["inferred"].values()) > 3, "frames that were looked at")
@@ -225,7 +233,7 @@ def test_a_camera_is_deleted_while_it_is_watched_recorded_and_analysed(walk: Wal
 def test_a_camera_is_recorded_played_in_a_browser_and_exported(walk: Walk, tmp_path: Path) -> None:
     chromium = require_tool("chromium", "install it with your package manager, e.g. apt install chromium")
     http, film = walk.http, walk.running.settings.home / "films" / "test.mp4"
-    _film(film)
+    play_film(film)
     with hook_receiver() as hook:
         allowed = {"value": ["127.0.0.0/8"]}
         http.put("/api/v1/settings/notification_networks", json=allowed).raise_for_status()
@@ -255,7 +263,7 @@ def test_a_camera_is_recorded_played_in_a_browser_and_exported(walk: Walk, tmp_p
         headers = {"Authorization": http.headers["Authorization"]}
         page = browser.new_context(bypass_csp=True, extra_http_headers=headers).new_page()
         page.goto(f"{walk.running.url}/health")
-        shown = page.evaluate(_PLAY, link)
+        shown = page.evaluate(PLAY, link)
         browser.close()
     assert shown["width"] == 640
     assert shown["seconds"] == pytest.approx(found["seconds"], abs=0.1)
@@ -272,7 +280,21 @@ def test_a_camera_is_recorded_played_in_a_browser_and_exported(walk: Walk, tmp_p
     assert 'nexusai_camera_recording_total{camera="' in http.get("/metrics").text
 
 
-def _film(path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    source = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=10", "-pix_fmt", "yuv420p", "-g", "25"]
-    subprocess.run([get_ffmpeg_exe(), "-v", "error", *source, str(path)], check=True)
+def test_a_camera_is_live_again_soon_after_its_worker_was_killed(walk: Walk) -> None:
+    walk.wait(lambda: walk.info()["state"] == "live", "pictures")
+    before, worker = walk.info()["account"]["captured"], walk.worker()
+    assert worker is not None
+    assert before > 0
+
+    def is_back() -> bool:
+        told = walk.info()
+        return (
+            told["state"] == "live" and 0 < told["account"]["captured"] < before and walk.worker() not in {None, worker}
+        )
+
+    worker.kill()
+    took_s = walk.wait(is_back, "the camera in another worker")
+    print(f"live again {took_s:.1f} s after its worker was killed")
+    assert took_s < LIVE_AGAIN_S
+    walk.wait(lambda: sum(walk.inferred().values()) > 3, "frames that were looked at")
+    assert walk.http.get(f"/api/v1/cameras/{walk.camera_id}/snapshot").content[:2] == b"\xff\xd8"

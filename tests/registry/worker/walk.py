@@ -1,15 +1,41 @@
 """An administrator at a platform with its demo camera, over HTTP."""
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
+from registry.access.live import Live
+from registry.cameras.events import Events
+from registry.models.starters import local_card, local_files
+from registry.records import open_database
+from registry.runtime.card import ModelCard
+from registry.settings import Settings
+from registry.storage import open_storage
 from registry.testing.platform import Running
+from registry.training.datasets.catalogue import Datasets
+from registry.training.datasets.changes import DatasetChanges
+from registry.training.datasets.event_samples import EventSamples
+from registry.training.datasets.workspace import Workspace
+
+PLAY = """async (url) => {
+  const video = document.createElement('video')
+  video.muted = true
+  video.src = url
+  document.body.append(video)
+  await video.play()
+  await new Promise(done => video.addEventListener('timeupdate', () => video.currentTime > 0.5 && done()))
+  video.currentTime = video.duration - 1
+  await new Promise(done => video.addEventListener('seeked', done, {once: true}))
+  return {seconds: video.duration, at: video.currentTime, width: video.videoWidth}
+}"""
 
 
 class Walk:
@@ -70,3 +96,34 @@ class Walk:
                 if parent is not None and "forkserver" in " ".join(parent.cmdline()):
                     return process
         return None
+
+    def worker(self) -> psutil.Process | None:
+        """The process that runs the cameras."""
+        for process in psutil.Process(self.running.process.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if process.cmdline()[-2:] == ["-m", "app.worker"]:
+                    return process
+        return None
+
+
+def event_samples(settings: Settings) -> EventSamples:
+    """What sends events to datasets."""
+    database = open_database(settings.records_url)
+    live = Live(database, settings)
+    events = Events(database, open_storage(settings.storage_root, settings.storage_endpoint), live)
+    return EventSamples(
+        database, events, DatasetChanges(settings, database, live, Datasets(database, Workspace(settings)))
+    )
+
+
+def digit_detector(settings: Settings) -> tuple[dict[str, bytes], ModelCard]:
+    """The files and the card of the starter model."""
+    entry = next(each for each in settings.read_mlflow_file().catalogue if each.name == "digit-detector")
+    return {name: path.read_bytes() for name, path in local_files(entry).items()}, local_card(entry)
+
+
+def play_film(path: Path) -> None:
+    """Put a film of ten seconds where cameras may play it."""
+    path.parent.mkdir(exist_ok=True)
+    source = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=10", "-pix_fmt", "yuv420p", "-g", "25"]
+    subprocess.run([get_ffmpeg_exe(), "-v", "error", *source, str(path)], check=True)
