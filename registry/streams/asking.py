@@ -47,6 +47,7 @@ class Asker:
         self._mine: dict[Lane, _Work] = {}  # the lanes that are held
         self._under_way: tuple[float, list[_Work]] | None = None
         self._groups: deque[list[_Work]] = deque()  # of this round, after what is under way
+        self._turn = 0
         self._is_ending = False
         self._is_given_up = False
         self._thread = Thread(target=self._run, name="stream-inference", daemon=True)
@@ -114,10 +115,13 @@ class Asker:
         return self._lanes.waiting(self.detector)
 
     def _collect(self) -> list[list[_Work]]:
-        """A batch of frames from the lanes in turn; those of suspects in batches of their own."""
+        """A batch of frames from the lanes in turn, so that a busy camera does not keep the others waiting; those of
+        suspects in batches of their own.
+        """
         with self._more:
-            self._lanes.turn()
             lanes = self._lanes.of(self.detector)
+        self._turn = (self._turn + 1) % max(len(lanes), 1)
+        lanes = [*lanes[self._turn :], *lanes[: self._turn]]
         works: list[_Work] = []
         alone: list[list[_Work]] = []
         images, now = 0, time.monotonic()
@@ -136,7 +140,7 @@ class Asker:
 
     def _take(self, lane: Lane) -> _Work | None:
         """The next frame of a lane, and what of it to infer; the lane is held where there is one."""
-        if not self._lanes.hold(lane):
+        if not self._lanes.hold(lane, self.detector):
             return None
         work: _Work | None = None
         try:

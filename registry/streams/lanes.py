@@ -46,43 +46,47 @@ class Lanes:
         finally:
             self.let_go(lane)
 
-    def hold(self, lane: Lane) -> bool:
-        """Have a lane to oneself until `let_go`."""
+    def hold(self, lane: Lane, detector: Detector) -> bool:
+        """Have a lane to oneself until `let_go`, if it is free and looks with this detector still."""
         with self.lock:
-            if lane in self._held or lane not in self._lanes:
+            if lane in self._held or lane not in self._lanes or not _has(lane, detector):
                 return False
             self._held.add(lane)
             return True
 
     def let_go(self, lane: Lane) -> None:
         """Leave a lane to others, or end its events if it was removed meanwhile."""
-        is_gone = is_kept = False
-        while not (is_gone or is_kept):
-            with self.lock:
-                is_forgotten = lane in self._forgotten
+        while self._is_to_be_reset(lane):
+            self.hand_on(lane.reset())
+        with self.lock:
+            is_gone = lane not in self._lanes
+        if is_gone:
+            self.hand_on(lane.reset())
+
+    def _is_to_be_reset(self, lane: Lane) -> bool:
+        """Whether a lane was forgotten while it was held; it is free from now on otherwise."""
+        with self.lock:
+            if lane in self._forgotten:
                 self._forgotten.discard(lane)
-                if not is_forgotten:
-                    self._held.discard(lane)
-                    is_kept = lane in self._lanes
-                    is_gone = not is_kept
-                if is_kept:
-                    self._released(lane)
-            if not is_kept:
-                self.hand_on(lane.reset())
+                return True
+            self._held.discard(lane)
+            if lane in self._lanes:
+                self._released(lane)
+            return False
 
     def of(self, detector: Detector) -> list[Lane]:
-        """Those that look with a detector, the one whose turn it is first; called with the lock."""
-        return [lane for lane in self._lanes if lane.detector == detector]
-
-    def turn(self) -> None:
-        """The next one has its turn, so that a busy camera does not keep the others waiting; called with the lock."""
-        self._lanes = [*self._lanes[1:], *self._lanes[:1]]
+        """Those that look with a detector; called with the lock."""
+        return [lane for lane in self._lanes if _has(lane, detector)]
 
     def waiting(self, detector: Detector) -> int:
         """Frames for a detector that may be taken now; called with the lock."""
-        return sum(len(lane.ring) for lane in self._lanes if lane.detector == detector and lane not in self._held)
+        return sum(len(lane.ring) for lane in self._lanes if _has(lane, detector) and lane not in self._held)
 
     def hand_on(self, events: Sequence[Event]) -> None:
         """Tell the sinks."""
         for event in events:
             self.put(event)
+
+
+def _has(lane: Lane, detector: Detector) -> bool:
+    return lane.detector is detector or lane.detector == detector  # asked several times for each frame
