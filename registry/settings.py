@@ -73,6 +73,12 @@ class Settings(BaseSettings):
     camera_decoder: Literal["software", "vaapi", "cuda", "videotoolbox"] = Field(
         "software", description="who decodes the cameras of this host; `nexusai doctor` tells what works here"
     )
+    shadow_below: float = Field(
+        60.0,
+        ge=0,
+        le=100,
+        description="a challenger looks in the shadow while no more than so many per cent of the processors are used",
+    )
     camera_key: SecretStr = Field(
         SecretStr(""),
         description="what cameras' passwords are encrypted with, 32 characters or more, the same on every host that "

@@ -29,9 +29,10 @@ class Lanes:
         lane.close()
         with self.lock:
             self._lanes.remove(lane)
-            is_held = lane in self._held
-        if not is_held:
-            self.hand_on(lane.reset())
+            if lane in self._held:
+                self._forgotten.add(lane)
+                return
+        self.hand_on(lane.reset())
 
     def forget(self, lane: Lane) -> None:
         """Track nothing of a lane any more and end its open events, of one that is held when it is let go of."""
@@ -55,16 +56,12 @@ class Lanes:
             return True
 
     def let_go(self, lane: Lane) -> None:
-        """Leave a lane to others, or end its events if it was removed meanwhile."""
+        """Leave a lane to others; its events end first where it was forgotten or removed meanwhile."""
         while self._is_to_be_reset(lane):
-            self.hand_on(lane.reset())
-        with self.lock:
-            is_gone = lane not in self._lanes
-        if is_gone:
             self.hand_on(lane.reset())
 
     def _is_to_be_reset(self, lane: Lane) -> bool:
-        """Whether a lane was forgotten while it was held; it is free from now on otherwise."""
+        """Whether a lane was forgotten while it was held; otherwise it is free from now on."""
         with self.lock:
             if lane in self._forgotten:
                 self._forgotten.discard(lane)

@@ -17,7 +17,6 @@ from registry.worker.comparing import Disagreement, disagreements
 LOOK_EVERY_S = 2.0  # for each camera
 KEEP_EVERY_S = 60.0
 SHARE = 0.2  # of the time
-IDLE_BELOW = 60.0  # per cent of all processors
 _log = structlog.get_logger(__name__)
 
 Keep = Callable[[CameraEvent, Snapshot], None]
@@ -55,6 +54,7 @@ class Shadow:
     challenger: Callable[[str], Detector | None]
     name_of: Callable[[str], str]
     keep: Keep
+    idle_below: float = 60.0  # per cent of all processors
     busy: Callable[[], float] = field(default_factory=_Busy)
     tallies: dict[str, Tally] = field(default_factory=dict)
     _free_at: float = 0.0
@@ -69,7 +69,7 @@ class Shadow:
         tally.model = detector.key if detector else ""
         if detector is None or detector.key == notice.model or now < max(tally.next_at, self._free_at):
             return
-        if self.busy() > IDLE_BELOW:
+        if self.busy() > self.idle_below:
             return
         try:
             (found,) = detector.detect([notice.frame.to_bgr()])

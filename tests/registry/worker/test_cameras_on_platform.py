@@ -26,7 +26,6 @@ from tests.registry.worker.walk import PLAY, Walk, digit_detector, event_samples
 LOOKED_AGAIN_S = 3.0
 ENDS_S = 2.0
 DELETED_S = 10.0  # the worker hears of it with its next look at what it runs
-IDLE_WITHIN_S = 600.0  # a challenger looks only while most of the processors are idle
 LIVE_AGAIN_S = 30.0
 PICTURE = b"--picture\r\n"
 
@@ -34,7 +33,8 @@ PICTURE = b"--picture\r\n"
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     home = tmp_path_factory.mktemp("cameras") / "home"
-    with prepared_platform(home, demo=True, cameras=True) as running:
+    always = {"shadow_below": "100"}  # other tests may want all processors meanwhile
+    with prepared_platform(home, demo=True, cameras=True, further=always) as running:
         yield Walk(running)
 
 
@@ -163,7 +163,7 @@ def test_where_a_challenger_disagrees_is_a_candidate_for_a_label_and_goes_to_a_d
     made = registry.publish(actor, Draft("digit-detector", files, other, alias=""))
     registry.set_alias(actor, "digit-detector", "challenger", made.version)
     asked = {"kind": "disagreement", "camera": walk.camera_id}
-    walk.wait(lambda: http.get("/api/v1/camera-events", params=asked).json()["total"], "a disagreement", IDLE_WITHIN_S)
+    walk.wait(lambda: http.get("/api/v1/camera-events", params=asked).json()["total"], "a disagreement")
     found = http.get("/api/v1/camera-events", params=asked).json()["items"][-1]
     assert found["model"] == "digit-detector/2"
     assert found["detail"].startswith(f"digit-detector/{made.version} saw not {found['label']} instead of")
