@@ -11,6 +11,12 @@ _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})", re.ASCII)
 _CHUNK = 1 << 18
 
 
+def asks_for_part(asked: str | None) -> bool:
+    """Whether `ranged` answers this Range header with a part."""
+    found = _RANGE.fullmatch(asked or "")
+    return found is not None and bool(found[1] or found[2])
+
+
 def ranged(
     file: BinaryIO,
     asked: str | None,
@@ -25,7 +31,7 @@ def ranged(
     size = file.seek(0, 2)
     headers = {"accept-ranges": "bytes", "content-disposition": f'{shown}; filename="{name}"'}
     found = _RANGE.fullmatch(asked or "")
-    if found is None or not (found[1] or found[2]):
+    if found is None or not asks_for_part(asked):
         return _answer(file, 0, size, 200, media_type, headers)
     begin = int(found[1]) if found[1] else max(0, size - int(found[2]))
     end = min(int(found[2]) + 1, size) if found[1] and found[2] else size

@@ -7,7 +7,7 @@ from fastapi import APIRouter, File, Form, Path, Query, Request, UploadFile
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.byte_ranges import ranged
+from app.api.byte_ranges import asks_for_part, ranged
 from app.api.context import Caller, Paging, Rooms, listing
 from registry.errors import InvalidInput
 from registry.jobs.batch_inputs import Upload
@@ -198,9 +198,13 @@ def get_result(
     request: Request, job_id: JobId, name: Annotated[str, Path(max_length=100)], rooms: Rooms, caller: Caller
 ) -> Response:
     """One of the files that a job made, or the part of it that a `Range` header names."""
-    file, _ = rooms.jobs.open_result(caller, job_id, name)
+    part = request.headers.get("range")
+    if asks_for_part(part):
+        file = rooms.jobs.open_result_in_parts(caller, job_id, name)
+    else:
+        file, _ = rooms.jobs.open_result(caller, job_id, name)
     kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
-    return ranged(file, request.headers.get("range"), kind, name, "attachment")
+    return ranged(file, part, kind, name, "attachment")
 
 
 def _uploads(files: list[UploadFile], most_mb: int) -> list[Upload]:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from registry.jobs.batch_parts import Parts
 from registry.jobs.batch_table import rows_in, schema_of, table_of
 from registry.jobs.files import JobFiles
+from registry.storage.scratch import room_for
 
 MOST_LISTED = 1_000  # failed images in the job itself; all of them are in results.jsonl
 _MOST_LABELS = 50
@@ -22,7 +23,7 @@ _CHUNK = 1 << 20
 def write_results(files: JobFiles, ticket: int, parts: Parts, task: str, *, annotated: bool) -> dict[str, Any]:
     """Write the files of a run's own folder, and give the job's result. Raises StorageUnavailable."""
     tally = _Tally()
-    with tempfile.TemporaryDirectory(prefix="nexusai-batch-") as scratch:
+    with room_for("the results"), tempfile.TemporaryDirectory(prefix="nexusai-batch-") as scratch:
         made = {"results.jsonl": Path(scratch, "results.jsonl"), "results.parquet": Path(scratch, "results.parquet")}
         names = _write_tables(parts, task, made, tally)
         if annotated:

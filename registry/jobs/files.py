@@ -31,6 +31,10 @@ class JobFiles:
         """A binary file to read from. Raises ObjectNotFound."""
         return self.storage.open(self.key(folder, name))
 
+    def open_in_parts(self, folder: str, name: str) -> BinaryIO:
+        """A binary file of which only what is read is fetched. Raises ObjectNotFound."""
+        return self.storage.open_in_parts(self.key(folder, name))
+
     def names(self, folder: str) -> Iterator[str]:
         """The names of a folder's files, sorted."""
         prefix = self.key(folder, "")

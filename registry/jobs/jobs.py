@@ -136,10 +136,19 @@ class Jobs:
 
     def open_result(self, actor: Actor, job_id: str, name: str) -> tuple[BinaryIO, int]:
         """One of a job's result files to read from, and its bytes. Raises JobNotFound, ObjectNotFound."""
+        files, about = self._result(actor, job_id, name)
+        return files.open("results", about["key"]), about["size_bytes"]
+
+    def open_result_in_parts(self, actor: Actor, job_id: str, name: str) -> BinaryIO:
+        """One of a job's result files of which only what is read is fetched. Raises JobNotFound, ObjectNotFound."""
+        files, about = self._result(actor, job_id, name)
+        return files.open_in_parts("results", about["key"])
+
+    def _result(self, actor: Actor, job_id: str, name: str) -> tuple[JobFiles, dict[str, Any]]:
         job = self.get(actor, job_id)
         for each in (job.result or {}).get("files", []):
             if each["name"] == name:
-                return JobFiles(self.storage, job.id).open("results", each["key"]), each["size_bytes"]
+                return JobFiles(self.storage, job.id), each
         raise ObjectNotFound(f"the job has no result {name[:80]!r}")
 
 

@@ -32,6 +32,9 @@ class Storage(Protocol):
     def open(self, key: str) -> BinaryIO:
         """A binary file to read from. Raises ObjectNotFound, IntegrityError."""
 
+    def open_in_parts(self, key: str) -> BinaryIO:
+        """A binary file of which only what is read is fetched, compared with nothing. Raises ObjectNotFound."""
+
     def exists(self, key: str) -> bool:
         """Whether something is stored under the key."""
 

@@ -65,6 +65,10 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(f"{key} could not be read: {error.strerror}") from error
 
+    def open_in_parts(self, key: str) -> BinaryIO:
+        """As `open`. Raises ObjectNotFound, StorageUnavailable."""
+        return self.open(key)
+
     def exists(self, key: str) -> bool:
         """Whether something is stored under the key."""
         return self._path(key).is_file()

@@ -6,6 +6,7 @@ digest is kept with the object, and what is read is compared with it before the 
 """
 
 import hashlib
+import io
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from registry.errors import IntegrityError, MissingExtra, ObjectNotFound, Storag
 from registry.storage.contract import Content, Draft, chunks
 from registry.storage.keys import key_parts
 from registry.storage.patience import Patience
+from registry.storage.s3_reading import DIGEST, Fetching, Windows, compare
+from registry.storage.scratch import room_for
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -27,8 +30,6 @@ PATIENCE_S = 60.0
 LINK_S = 3_600
 
 _IN_MEMORY = 8 << 20
-_CHUNK = 1 << 20
-_DIGEST = "sha256"
 _MISSING = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
 _PASSING = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "OperationAborted"}
 _EMPTY = "InvalidRange"  # of an object without a byte there is no part
@@ -50,15 +51,16 @@ class S3Storage:
     def put(self, key: str, content: Content) -> int:
         """Store bytes or a stream of them, replacing what was there; returns how many.
 
-        Raises InvalidInput for a key that is none, StorageUnavailable when the service stays away or refuses.
+        Raises InvalidInput for a key that is none, StorageUnavailable when the service stays away or refuses, or the
+        draft has no room on this machine.
         """
         name = self._name(key)
-        with _draft() as draft:
+        with room_for(key), _draft() as draft:
             digest, size = hashlib.sha256(), 0
             for chunk in chunks(content):
                 digest.update(chunk)
                 size += draft.write(chunk)
-            kept = {"Bucket": self._bucket, "Key": name, "Metadata": {_DIGEST: digest.hexdigest()}}
+            kept = {"Bucket": self._bucket, "Key": name, "Metadata": {DIGEST: digest.hexdigest()}}
             if size <= self._part:
                 draft.seek(0)
                 self._ask(key, self._client.put_object, **kept, Body=draft.read())
@@ -93,14 +95,37 @@ class S3Storage:
         A transfer that breaks off goes on where it stopped, or begins anew when the object was replaced meanwhile.
         Raises ObjectNotFound, StorageUnavailable, IntegrityError.
         """
-        file = _draft()
-        try:
-            fetching = _Fetching(self._client, {"Bucket": self._bucket, "Key": self._name(key)}, file)
-            _compare(key, file, self._patiently(key, fetching.go_on))
-        except BaseException:
-            file.close()
-            raise
+        with room_for(key):
+            file = _draft()
+            try:
+                fetching = Fetching(self._client, {"Bucket": self._bucket, "Key": self._name(key)}, file, key)
+                compare(key, file, self._patiently(key, fetching.go_on))
+            except BaseException:
+                file.close()
+                raise
         return cast(BinaryIO, file)
+
+    def open_in_parts(self, key: str) -> BinaryIO:
+        """A binary file of which only what is read is fetched, compared with nothing.
+
+        Raises ObjectNotFound, StorageUnavailable; while it is read, IntegrityError where it was replaced meanwhile.
+        """
+        place = {"Bucket": self._bucket, "Key": self._name(key)}
+        head = self._ask(key, self._client.head_object, **place)
+
+        def fetch(begin: int, end: int) -> bytes:
+            part = {"Range": f"bytes={begin}-{end - 1}", "IfMatch": head["ETag"]}
+            try:
+                return bytes(self._client.get_object(**place, **part)["Body"].read())
+            except Exception as error:
+                if _code(error)[0] in _CHANGED:
+                    raise IntegrityError(f"{key} was replaced while it was read") from error
+                raise
+
+        def patiently(begin: int, end: int) -> bytes:
+            return bytes(self._patiently(key, partial(fetch, begin, end)))
+
+        return io.BufferedReader(Windows(int(head["ContentLength"]), patiently))
 
     def exists(self, key: str) -> bool:
         """Whether something is stored under the key."""
@@ -217,27 +242,6 @@ class S3Storage:
         )
 
 
-class _Fetching:
-    """An object on its way into a file, by as many transfers as it takes."""
-
-    def __init__(self, client: Any, place: dict[str, str], file: IO[bytes]) -> None:
-        self._client, self._place, self._file, self._etag = client, place, file, ""
-
-    def go_on(self) -> str:
-        """Fetch what is still missing; returns the digest that the object was stored with, if it has one."""
-        head = self._client.head_object(**self._place)
-        if head["ETag"] != self._etag:
-            self._file.seek(0)
-            self._file.truncate()
-            self._etag = head["ETag"]
-        begun = self._file.tell()
-        if begun < head["ContentLength"]:
-            answer = self._client.get_object(**self._place, Range=f"bytes={begun}-", IfMatch=self._etag)
-            for chunk in answer["Body"].iter_chunks(_CHUNK):
-                self._file.write(chunk)
-        return str(head["Metadata"].get(_DIGEST, ""))
-
-
 def _client(endpoint: str, *, connect_s: float, read_s: float, attempts: int) -> "BaseClient":
     try:
         import boto3
@@ -256,15 +260,6 @@ def _client(endpoint: str, *, connect_s: float, read_s: float, attempts: int) ->
 
 def _draft() -> IO[bytes]:
     return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
-
-
-def _compare(key: str, file: IO[bytes], digest: str) -> None:
-    """Rewind a file that has the digest. Raises IntegrityError when it has another; none is not compared."""
-    file.seek(0)
-    found = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
-    if digest and found != digest:
-        raise IntegrityError(f"{key} was stored with SHA-256 {digest[:12]}… and came back with {found[:12]}…")
-    file.seek(0)
 
 
 def _code(error: Exception) -> tuple[str, int]:

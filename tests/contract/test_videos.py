@@ -1,6 +1,7 @@
 """Videos over HTTP: both kinds of body, what is refused, and results in parts as a player asks for them."""
 
 import json
+import os
 from typing import Any
 
 import httpx
@@ -8,8 +9,10 @@ import pytest
 
 from registry.jobs.files import JobFiles
 from registry.records import Job, JobState, Role, jobs
+from registry.storage import S3Storage
 from registry.testing.odd_videos import tiny_video
 from tests.contract.conftest import House, refusal
+from tests.registry.s3_service import BUCKET, Service, cutting_wire
 
 ZONES = [{"name": "gate", "polygon": [[0, 0], [1, 0], [1, 1]]}]
 
@@ -131,3 +134,24 @@ def test_a_result_is_given_in_the_part_that_is_asked_for(
         assert answer.content == content
         assert (answer.headers["content-type"], answer.headers["accept-ranges"]) == ("video/mp4", "bytes")
     refusal(house.client.get(film, headers=house.bearers[Role.OPERATOR]), 404, "job_not_found")
+
+
+def test_of_a_result_in_a_bucket_no_more_than_about_the_part_is_fetched(
+    house: House, film: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "of-tests")
+    service, content, headers = Service(), os.urandom(12 << 20), house.bearers[Role.USER]
+    service.start()
+    try:
+        httpx.put(f"{service.url}/{BUCKET}", timeout=60).raise_for_status()
+        with cutting_wire(service.port, after=1 << 40) as (port, carried):
+            bucket = S3Storage(BUCKET, endpoint=f"http://127.0.0.1:{port}")
+            JobFiles(bucket, film.split("/")[5]).put("results", "0/annotated.mp4", content)
+            monkeypatch.setattr(house.platform.jobs, "storage", bucket)
+            answer = house.client.get(film, headers={**headers, "range": "bytes=7000000-7000999"})
+            assert (answer.status_code, answer.content) == (206, content[7_000_000:7_001_000])
+            assert sum(carried) < 1 << 20
+            assert house.client.get(film, headers=headers).content == content
+    finally:
+        service.stop()

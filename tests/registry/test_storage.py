@@ -3,11 +3,9 @@
 import hashlib
 import os
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +15,8 @@ import pytest
 from registry.errors import IntegrityError, InvalidInput, InvalidSetting, ObjectNotFound, StorageUnavailable
 from registry.models.process import free_port
 from registry.storage import LocalStorage, S3Storage, Storage, open_storage
-from tests.registry.s3_service import BUCKET, Service
+from tests.registry.full_disk import room_for_files_of
+from tests.registry.s3_service import BUCKET, Service, cutting_wire
 
 MIB = 1 << 20
 
@@ -201,38 +200,56 @@ def test_a_transfer_that_breaks_off_goes_on_where_it_stopped(service: Service, b
     assert sum(carried) < 13 * MIB
 
 
-@contextmanager
-def cutting_wire(to: int, after: int) -> Iterator[tuple[int, list[int]]]:
-    """A TCP wire to a local port that cuts one connection after some bytes of the answer; counts what each carried."""
-    listener, carried, cut = socket.create_server(("127.0.0.1", 0)), list[int](), threading.Event()
+def test_a_draft_without_room_here_is_told_at_once_and_is_no_service_that_is_away(bucket: S3Storage) -> None:
+    content = os.urandom(MIB) * 12
+    bucket.put("a", content)
+    for ask in (lambda: bucket.put("b", content), lambda: bucket.get("a")):
+        began = time.monotonic()
+        with room_for_files_of(9 * MIB), pytest.raises(StorageUnavailable, match="File too large") as raised:
+            ask()
+        assert "TMPDIR" in raised.value.hint
+        assert time.monotonic() - began < 10
+    assert list(bucket.keys()) == ["a"]
+    assert bucket.get("a") == content
 
-    def carry(near: socket.socket) -> None:
-        index = len(carried)
-        carried.append(0)
-        with near, socket.create_connection(("127.0.0.1", to)) as far:
-            threading.Thread(target=pump, args=(near, far), daemon=True).start()
-            while block := far.recv(65_536):
-                near.sendall(block)
-                carried[index] += len(block)
-                if carried[index] > after and not cut.is_set():
-                    cut.set()
-                    near.shutdown(socket.SHUT_RDWR)
-                    return
 
-    def pump(source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while block := source.recv(65_536):
-                target.sendall(block)
-            target.shutdown(socket.SHUT_WR)
+def test_a_file_that_is_opened_in_parts_reads_as_the_whole_one_does(storage: Storage) -> None:
+    content = os.urandom(MIB) + os.urandom(MIB) * 11
+    storage.put("a", content)
+    storage.put("empty", b"")
+    with storage.open_in_parts("a") as file, storage.open_in_parts("empty") as empty:
+        assert file.seek(0, os.SEEK_END) == len(content)
+        assert file.read(1) == b""
+        for at, size in ((5, 3), (11 * MIB, 2 * MIB), (700_000, MIB), (700_001, 10), (0, len(content))):
+            file.seek(at)
+            assert file.read(size) == content[at : at + size], (at, size)
+        assert empty.read() == b""
+    with pytest.raises(ObjectNotFound):
+        storage.open_in_parts("missing")
 
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=carry, args=(listener.accept()[0],), daemon=True).start()
 
-    threading.Thread(target=accept, daemon=True).start()
-    with listener:
-        yield listener.getsockname()[1], carried
+def test_of_a_file_that_is_opened_in_parts_only_what_is_read_is_fetched(
+    service: Service, bucket: S3Storage, unique: str
+) -> None:
+    content = os.urandom(MIB) * 12
+    bucket.put("a", content)
+    with cutting_wire(service.port, after=100 * MIB) as (port, carried):
+        through = S3Storage(BUCKET, unique, endpoint=f"http://127.0.0.1:{port}", patience_s=15)
+        with through.open_in_parts("a") as file:
+            file.seek(6 * MIB)
+            assert file.read(1_000) == content[6 * MIB : 6 * MIB + 1_000]
+    assert 1_000 < sum(carried) < MIB
+
+
+def test_a_file_that_is_replaced_while_it_is_read_in_parts_is_told_at_once(bucket: S3Storage) -> None:
+    bucket.put("a", bytes(2 * MIB))
+    with bucket.open_in_parts("a") as file:
+        file.read(10)
+        bucket.put("a", b"another")
+        began = time.monotonic()
+        with pytest.raises(IntegrityError, match="replaced"):
+            file.read()
+        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("size", [10, 12 * MIB])

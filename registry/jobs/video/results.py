@@ -23,6 +23,7 @@ from registry.jobs.video.gallery import best_of
 from registry.jobs.video.parameters import VideoParameters
 from registry.jobs.video.parts import Rows, VideoParts
 from registry.jobs.video.tally import Tally
+from registry.storage.scratch import room_for
 from registry.streams.video_probe import Sight, VideoIndex
 
 _CHUNK = 1 << 20
@@ -54,15 +55,22 @@ class Finished:
 
 def write_results(run: JobRun, done: Finished, asked: VideoParameters, folder: Path) -> dict[str, Any]:
     """Write the files of a run's own folder, and give the job's result. Raises StorageUnavailable."""
+    with room_for("the results"):
+        result = _result(done, asked)
+        return {**result, "files": [_stored(run, path) for path in _made(run.files, done, asked, result, folder)]}
+
+
+def _made(
+    files: JobFiles, done: Finished, asked: VideoParameters, result: dict[str, Any], folder: Path
+) -> Sequence[Path]:
+    """The files, in the order in which they are shown."""
     made = [*_tables(done, folder), *_summaries(done, asked, folder), *_heat_map(done, folder), *_gallery(done, folder)]
-    if asked.annotate and _film(run.files, done, folder / "annotated.mp4"):
+    if asked.annotate and _film(files, done, folder / "annotated.mp4"):
         made.append(folder / "annotated.mp4")
-    result = _result(done, asked)
     summary = folder / "summary.json"
     summary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     order = ("annotated.mp4", "results.csv", "results.parquet", "tracks.csv", "timeline.csv", "events.csv")
-    made = sorted([*made, summary], key=lambda path: order.index(path.name) if path.name in order else len(order))
-    return {**result, "files": [_stored(run, path) for path in made]}
+    return sorted([*made, summary], key=lambda path: order.index(path.name) if path.name in order else len(order))
 
 
 def _result(done: Finished, asked: VideoParameters) -> dict[str, Any]:

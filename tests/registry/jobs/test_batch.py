@@ -17,6 +17,7 @@ import pytest
 from registry.access import Actor
 from registry.access.actor import local_actor
 from registry.errors import InvalidInput, ModelNotFound
+from registry.jobs import batch
 from registry.jobs.batch import Looker, Stretch, predict_batch
 from registry.jobs.batch_inputs import Upload
 from registry.jobs.batches import Asked, Batches
@@ -34,6 +35,7 @@ from registry.runtime.loading import MODEL_FILE
 from registry.storage import LocalStorage, S3Storage
 from registry.testing import onnx_models as made
 from registry.vision.encoding import encode_png
+from tests.registry.full_disk import room_for_files_of
 from tests.registry.s3_service import BUCKET, Service
 
 ADA = local_actor()
@@ -272,6 +274,28 @@ def test_cancelling_after_a_run_died_keeps_what_it_had_stored(works: Works, uniq
     assert [line["file"] for line in works.lines(ended)] == [name for name, _ in FORTY[:20]]
     with zipfile.ZipFile(io.BytesIO(works.read(ended, "annotated.zip"))) as archive:
         assert len(archive.namelist()) == 20
+
+
+def test_results_without_room_are_waited_for_and_cost_no_finished_image(
+    works: Works, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    job = works.start(Asked(unique, annotate=True), [(f"{number}.png", _blob(100 + number)) for number in range(5)])
+    write = batch.write_results
+
+    def without_room(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        with room_for_files_of(100):
+            return write(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "write_results", without_room)
+        waiting = works.run(job)
+    assert (waiting.state, waiting.error) == (JobState.QUEUED, None)
+    answered = works.serving.answered
+    ended = works.run(job)
+    assert ended.state == JobState.SUCCEEDED, ended.error
+    assert works.serving.answered == answered, "what was stored is not done again"
+    assert len(works.lines(ended)) == 5
 
 
 def test_cancelling_keeps_what_is_finished(works: Works, unique: str) -> None:

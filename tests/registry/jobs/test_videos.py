@@ -21,7 +21,7 @@ from registry.errors import CameraNotFound, Forbidden, InvalidInput, InvalidVide
 from registry.jobs.jobs import Jobs
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobRun, execute
-from registry.jobs.video import segments
+from registry.jobs.video import analysis, segments
 from registry.jobs.video.analysis import analyse_video
 from registry.jobs.video.detecting import network_bgr
 from registry.jobs.video.parameters import VideoAsked
@@ -45,6 +45,7 @@ from registry.testing.odd_videos import cut_short, odd_video, sound_only
 from registry.testing.video import Clip, write_digit_clip
 from registry.testing.watched import wait_until
 from registry.training.digits import load_digits
+from tests.registry.full_disk import room_for_files_of
 
 ADA = local_actor()
 STARTER = PROJECT_ROOT / "data" / "starter" / "digit-detector"
@@ -254,6 +255,26 @@ def test_a_run_that_died_is_gone_on_with_and_the_results_are_there_once(
     pd.testing.assert_frame_equal(works.table(ended, "events.csv"), works.table(whole, "events.csv"))
     assert len(works.film(ended)) == 100
     assert {**_succeeded(ended), "files": []} == {**_succeeded(whole), "files": []}
+
+
+def test_results_without_room_are_waited_for_and_cost_no_finished_segment(
+    works: Works, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = works.start(clip, confidence=0.33, zones=[ZONE], every=10)
+    write = analysis.write_results
+
+    def without_room(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        with room_for_files_of(100):
+            return write(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(analysis, "write_results", without_room)
+        waiting = works.run(job)
+    assert (waiting.state, waiting.error) == (JobState.QUEUED, None)
+    answered = works.serving.answered
+    ended = works.run(job)
+    assert works.serving.answered == answered, "what was stored is not looked at again"
+    assert len(works.film(ended)) == _succeeded(ended)["pictures"] == 10
 
 
 def _cancelled_at(works: Works, job: Job, count: int, lanes: int) -> Job:
