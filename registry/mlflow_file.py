@@ -10,6 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry.errors import InvalidSetting
 
+# what PyYAML raises over text that is no YAML; tags of its core (`!!bool x`) raise whatever their reading does
+NOT_YAML = (
+    yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError,
+)  # fmt: skip
 AccessLevel = Literal["public", "authenticated", "premium", "private"]
 
 
@@ -64,7 +68,7 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
     """A mapping of settings; empty for a file that is missing. Raises InvalidSetting."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, *NOT_YAML) as error:
         raise InvalidSetting(f"{path} is not readable YAML: {error}") from error
     if content is not None and not isinstance(content, dict):
         raise InvalidSetting(f"{path}: expected a mapping of settings, got {type(content).__name__}")

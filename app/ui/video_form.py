@@ -11,8 +11,7 @@ from app.ui.states import error_box
 from app.ui.text import plain
 from registry.access import Action, Actor, allowed
 from registry.errors import InvalidInput, RegistryError
-from registry.jobs.video.parameters import VideoAsked
-from registry.jobs.video.places import parse_places
+from registry.jobs.video.places import asked_about, parse_places
 from registry.jobs.video.videos import Asked
 from registry.models.quarantine import chunks_of
 from registry.models.serving import Thresholds
@@ -82,7 +81,7 @@ def _submit(
 ) -> None:
     try:
         places = parse_places(str(given.pop("places")))
-        about = VideoAsked.model_validate({**given, "zones": places.zones, "lines": places.lines})
+        about = asked_about(**given, zones=places.zones, lines=places.lines)
         with st.spinner("Taking in the video"):
             asked = Asked(**which, thresholds=thresholds, about=about)  # type: ignore[arg-type]
             job = _start(actor, asked, file, path)

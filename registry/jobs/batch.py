@@ -15,7 +15,7 @@ import structlog
 
 from registry.access import Action, Actor, require
 from registry.errors import EngineBusy, InvalidInput, RegistryError, Unavailable
-from registry.jobs.batch_inputs import BatchImages
+from registry.jobs.batch_inputs import BatchImages, list_images
 from registry.jobs.batch_parameters import BatchParameters
 from registry.jobs.batch_parts import Collected, Parts
 from registry.jobs.batch_results import write_results
@@ -70,7 +70,7 @@ def predict_batch(
     """
     parameters, live = BatchParameters.model_validate(run.parameters), rooms.live.current()
     ready = rooms.serving.ready(run.owner(), parameters.model, version=parameters.version)
-    folder = _folder(run.owner(), parameters.source, rooms.settings, open_dataset)
+    folder = _folder(run.owner(), parameters, rooms.settings, open_dataset)
     parts = Parts(run.files)
     with closing(BatchImages(run.files, folder, live.image_max_mb)) as images:
         if spread is None:
@@ -99,7 +99,7 @@ class Looker:
         owner, live = owner_of(rooms.database, stretch.owner_id, "started this job"), rooms.live.current()
         ready = rooms.serving.ready(owner, parameters.model, version=parameters.version)
         lines = Collected(JobFiles(rooms.storage, stretch.job_id), stretch.first)
-        images = self._images_of(stretch.job_id, owner, parameters.source, live.image_max_mb)
+        images = self._images_of(stretch.job_id, owner, parameters, live.image_max_mb)
         work = _Work(_Unwatched(stretch.job_id), images, lines, live.jpeg_quality if parameters.annotate else 0)
         work.go(rooms.serving, ready, parameters, stretch.end)
         return lines.lines
@@ -110,10 +110,10 @@ class Looker:
             self._images.close()
         self._job_id, self._images = "", None
 
-    def _images_of(self, job_id: str, owner: Actor, source: str, most_mb: int) -> BatchImages:
+    def _images_of(self, job_id: str, owner: Actor, parameters: BatchParameters, most_mb: int) -> BatchImages:
         if self._images is None or self._job_id != job_id:
             self.close()
-            folder = _folder(owner, source, self._rooms.settings, self._open_dataset)
+            folder = _folder(owner, parameters, self._rooms.settings, self._open_dataset)
             self._images = BatchImages(JobFiles(self._rooms.storage, job_id), folder, most_mb)
             self._job_id = job_id
         return self._images
@@ -224,11 +224,22 @@ def _refused(error: InvalidInput) -> "Future[Answer]":
     return future
 
 
-def _folder(owner: Actor, source: str, settings: Settings, open_dataset: OpenDataset) -> ImageFolder | None:
-    """None for what was sent. Raises Forbidden or NotFound where the owner may not read it any more."""
+def _folder(
+    owner: Actor, parameters: BatchParameters, settings: Settings, open_dataset: OpenDataset
+) -> ImageFolder | None:
+    """None for what was sent.
+
+    Raises Forbidden or NotFound where the owner may not read it any more, InvalidInput where it is another dataset.
+    """
+    source = parameters.source
     if source == UPLOAD:
         return None
     if source.startswith(DATASET):
-        return open_dataset(owner, source.removeprefix(DATASET))[1]
+        named, pictures = open_dataset(owner, source.removeprefix(DATASET))
+        if parameters.digest and list_images(pictures).digest != parameters.digest:
+            raise InvalidInput(
+                f"dataset {named} holds other pictures than when the batch was started", hint="Start a new batch."
+            )
+        return pictures
     require(owner, Action.READ_FOLDER)
     return open_folder(source, settings.batch_folders, settings.storage_endpoint)

@@ -15,6 +15,7 @@ class BatchParameters(BaseModel):
     source: str = Field(
         description="`upload`, the folder on the server, `s3://bucket/prefix`, or `dataset:name/version`"
     )
+    digest: str = Field("", description="tells whether a dataset's version still holds the same pictures")
     confidence: float | None = None
     iou: float | None = None
     max_detections: int | None = None

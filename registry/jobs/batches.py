@@ -68,8 +68,9 @@ class Batches:
         """
         self._jobs.check_room(actor)  # before a version is fetched from far away
         named, pictures = self._open_dataset(actor, reference)
-        parameters, sha256 = self._parameters(actor, asked, f"{DATASET}{named}")
-        return self._start(actor, parameters, sha256, JobFiles(self._jobs.storage, new_id()), list_images(pictures))
+        listing = list_images(pictures)
+        parameters, sha256 = self._parameters(actor, asked, f"{DATASET}{named}", listing.digest)
+        return self._start(actor, parameters, sha256, JobFiles(self._jobs.storage, new_id()), listing)
 
     def check_folder(self, actor: Actor, asked: Asked, folder: str) -> None:
         """Raise what `start_folder` would, as far as it can be known before."""
@@ -81,7 +82,7 @@ class Batches:
         settings = self._models.settings
         return open_folder(folder, settings.batch_folders, settings.storage_endpoint)
 
-    def _parameters(self, actor: Actor, asked: Asked, source: str) -> tuple[BatchParameters, str]:
+    def _parameters(self, actor: Actor, asked: Asked, source: str, digest: str = "") -> tuple[BatchParameters, str]:
         """The parameters with the version that answers now, and that version's sha256."""
         self._jobs.check_room(actor)
         require(actor, Action.PREDICT)
@@ -96,6 +97,7 @@ class Batches:
             model=version.name,
             version=version.version,
             source=source,
+            digest=digest,
             confidence=given.confidence,
             iou=given.iou,
             max_detections=given.max_detections,

@@ -1,10 +1,12 @@
 """Where batches read images in place: folders on the server, and prefixes in buckets of an S3 service."""
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from registry.access import Actor
 from registry.errors import InvalidImage, InvalidInput, NotFound, StorageUnavailable
@@ -13,6 +15,7 @@ from registry.storage.keys import key_parts
 
 IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _BUCKETS = "s3://"
+_CLOSED = "cannot be read"
 AHEAD = 4  # images of a bucket that are fetched while others are looked at
 
 
@@ -48,21 +51,35 @@ class LocalFolder:
         self._root = root
 
     def images(self) -> Iterator[tuple[str, list[object]]]:
-        """See `ImageFolder`; what tells contents apart is size and time."""
-        for path in self._below():
-            try:
-                about = path.stat(follow_symlinks=False)
-            except OSError as error:
-                raise NotFound(f"the folder changes while it is listed: {path.name[:200]!r} is gone") from error
-            yield path.relative_to(self._root).as_posix(), [about.st_size, about.st_mtime_ns]
+        """See `ImageFolder`; what tells contents apart is size and time.
+
+        A folder that cannot be listed counts as one image, `name/`, that cannot be read.
+        """
+        closed: list[OSError] = []
+        for folder, folders, names in os.walk(self._root, onerror=closed.append):  # it does not follow links
+            folders[:] = sorted(each for each in folders if not each.startswith("."))
+            for name in sorted(names):
+                path = Path(folder, name)
+                if is_image(PurePosixPath(name)) and (mark := _mark_of(path)):
+                    yield self._name(path), mark
+        for error in closed:
+            path = Path(error.filename)
+            if path == self._root:
+                raise NotFound(f"the folder {str(path)[:200]!r} cannot be read: {error.strerror}") from error
+            yield f"{self._name(path)}/", [_CLOSED]
 
     def read(self, name: str, most: int, following: Sequence[str]) -> bytes:
         """See `ImageFolder`."""
+        if name.endswith("/"):
+            raise InvalidImage(
+                "this folder could not be listed, so nothing in it was looked at",
+                hint="Let the account that the platform runs as read it, and start a new batch.",
+            )
         path = self._root / name
         try:
             if not path.parent.resolve().is_relative_to(self._root):
                 raise InvalidImage("the way to this file leads out of its folder by now")
-            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            with open_file(path) as file:
                 return file.read(most)
         except OSError as error:
             if not self._root.is_dir():
@@ -72,13 +89,8 @@ class LocalFolder:
     def close(self) -> None:
         """See `ImageFolder`."""
 
-    def _below(self) -> Iterator[Path]:
-        for folder, folders, names in os.walk(self._root):  # it does not follow links
-            folders[:] = sorted(each for each in folders if not each.startswith("."))
-            for name in sorted(names):
-                path = Path(folder, name)
-                if is_image(PurePosixPath(name)) and path.is_file() and not path.is_symlink():
-                    yield path
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
 
 
 class BucketFolder:
@@ -143,10 +155,30 @@ def allowed_folder(folder: str, allowed: Sequence[str]) -> Path:
     return real
 
 
+def open_file(path: Path) -> BinaryIO:
+    """A file to read from, neither a link nor a folder nor a device. Raises OSError."""
+    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "it is no file")
+    return os.fdopen(number, "rb")
+
+
 def is_image(path: PurePosixPath) -> bool:
     """Whether a file's name is that of an image, and neither it nor its folders are hidden."""
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
     return path.suffix.lower() in IMAGE_ENDINGS and not hidden
+
+
+def _mark_of(path: Path) -> list[object]:
+    """What tells a file's contents apart; nothing for what is no file. Raises NotFound."""
+    try:
+        about = path.lstat()
+    except PermissionError:
+        return [_CLOSED]
+    except OSError as error:
+        raise NotFound(f"the folder changes while it is listed: {path.name[:200]!r} is gone") from error
+    return [about.st_size, about.st_mtime_ns] if stat.S_ISREG(about.st_mode) else []
 
 
 def _refused(folder: str) -> NotFound:

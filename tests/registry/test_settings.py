@@ -52,7 +52,7 @@ def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
         load_settings()
 
 
-@pytest.mark.parametrize("text", ["prot: 1\n", "- a\n", "a: [\n", "port: 99999\n"])
+@pytest.mark.parametrize("text", ["prot: 1\n", "- a\n", "a: [\n", "port: 99999\n", "port: !!bool x\n"])
 def test_a_wrong_settings_file_is_refused(tmp_path: Path, text: str) -> None:
     _write(tmp_path, text)
     with pytest.raises(InvalidSetting):

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry.errors import InvalidInput, InvalidZone
-from registry.jobs.video.parameters import LineAsked, VideoAsked, ZoneAsked
+from registry.jobs.video.parameters import MOST_PLACES, LineAsked, VideoAsked, ZoneAsked
 
 _LARGEST = 1 << 20
 
@@ -16,8 +17,8 @@ class PlacesFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    zones: tuple[ZoneAsked, ...] = ()
-    lines: tuple[LineAsked, ...] = ()
+    zones: tuple[ZoneAsked, ...] = Field((), max_length=MOST_PLACES)
+    lines: tuple[LineAsked, ...] = Field((), max_length=MOST_PLACES)
 
 
 def parse_places(text: str) -> PlacesFile:
@@ -33,6 +34,15 @@ def parse_places(text: str) -> PlacesFile:
         ) from error
 
 
+def asked_about(**fields: Any) -> VideoAsked:
+    """What is asked about a video, by the names of its fields. Raises InvalidInput naming the first wrong one."""
+    try:
+        return VideoAsked(**fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise InvalidInput(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+
+
 def read_places(path: Path | None, *, every: int, fps: float | None, track: bool, annotate: bool) -> VideoAsked:
     """What is asked about a video, with the zones and lines of a file. Raises InvalidInput, InvalidZone."""
     found = PlacesFile()
@@ -40,7 +50,7 @@ def read_places(path: Path | None, *, every: int, fps: float | None, track: bool
         if not path.is_file() or path.stat().st_size > _LARGEST:
             raise InvalidInput(f"{path} is no file with zones and lines")
         found = parse_places(path.read_text(encoding="utf-8", errors="replace"))
-    return VideoAsked(every=every, fps=fps, track=track, annotate=annotate, zones=found.zones, lines=found.lines)
+    return asked_about(every=every, fps=fps, track=track, annotate=annotate, zones=found.zones, lines=found.lines)
 
 
 def places_of(
@@ -56,14 +66,9 @@ def places_of(
     if odd := [name for name, ends in lines.items() if len(ends) != 2]:
         raise InvalidZone(f"line {odd[0]!r} has {len(lines[odd[0]])} points; a line has two ends")
     try:
-        return VideoAsked(
-            every=every,
-            fps=fps,
-            track=track,
-            annotate=annotate,
-            zones=tuple(ZoneAsked(name=name, polygon=tuple(corners)) for name, corners in zones.items()),
-            lines=tuple(LineAsked(name=name, start=ends[0], end=ends[1]) for name, ends in lines.items()),
-        )
+        corners = tuple(ZoneAsked(name=name, polygon=tuple(points)) for name, points in zones.items())
+        ends = tuple(LineAsked(name=name, start=both[0], end=both[1]) for name, both in lines.items())
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise InvalidInput(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+    return asked_about(every=every, fps=fps, track=track, annotate=annotate, zones=corners, lines=ends)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from registry.errors import InvalidInput, NotFound, ObjectNotFound
 from registry.jobs.files import JobFiles
-from registry.jobs.image_folders import allowed_folder
+from registry.jobs.image_folders import allowed_folder, open_file
 from registry.jobs.video.parameters import UPLOAD, VideoParameters
 
 if TYPE_CHECKING:  # who only submits needs no tracker
@@ -39,12 +39,8 @@ def open_on_server(path: str, folders: Sequence[str]) -> tuple[BinaryIO, str]:
     wanted = Path(path)
     root = allowed_folder(str(wanted.parent), folders)
     try:
-        number = os.open(root / wanted.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
+        file = open_file(root / wanted.name)
+    except (OSError, ValueError) as error:  # a name that no file can have
         raise NotFound(f"there is no file {path[:200]!r} that can be read") from error
-    file = os.fdopen(number, "rb")
-    about = os.fstat(number)
-    if not Path(f"/proc/self/fd/{number}").is_file():
-        file.close()
-        raise NotFound(f"{path[:200]!r} is no file")
+    about = os.fstat(file.fileno())
     return file, f"{about.st_size}-{about.st_mtime_ns}"

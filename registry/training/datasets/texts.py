@@ -11,23 +11,29 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from registry.errors import InvalidDataset
+from registry.mlflow_file import NOT_YAML
 from registry.training.datasets.problems import Findings, ProblemKind
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _LONGEST_NAME = 100
+_LONGEST_NUMBER = 100
+_NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
 _YAML_BYTES = 1 << 20
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases: a few of them can stand for billions of values."""
+    """YAML without aliases, a few of which can stand for billions of values, and without numbers that never end."""
 
     def compose_node(self, parent: Any, index: int) -> Any:
-        """A node, unless it is an alias."""
+        """A node, unless it is an alias or a number of so many digits that reading it takes minutes."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not read")
-        return super().compose_node(parent, index)
+        node = super().compose_node(parent, index)
+        if node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
+            raise yaml.YAMLError(f"a number of {len(node.value):,} characters is not read")
+        return node
 
 
 def text_of(data: bytes, file: str, findings: Findings) -> str:
@@ -50,7 +56,7 @@ def yaml_of(data: bytes, file: str, findings: Findings) -> dict[str, Any]:
         raise InvalidDataset(f"{file} has more than {_YAML_BYTES >> 20} MiB")
     try:
         found = yaml.load(text_of(data, file, findings), Loader=_PlainLoader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except NOT_YAML as error:
         raise InvalidDataset(f"{file} is not plain YAML: {_first_line(error)}") from error
     if not isinstance(found, dict):
         raise InvalidDataset(f"{file} holds a {type(found).__name__} where a mapping was expected")

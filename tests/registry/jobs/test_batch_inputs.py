@@ -3,8 +3,10 @@
 import io
 import os
 import stat
+import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -134,6 +136,46 @@ def test_a_folder_is_listed_without_links_and_hidden_files(files: JobFiles, tmp_
     (root / "b").symlink_to("/etc")
     with pytest.raises(InvalidImage):
         images.read(1)
+
+
+@pytest.fixture
+def shut() -> Iterator[Path]:
+    """A folder with a picture, one that may not be listed, and one whose picture may not be looked at."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for path, mode in ((root / "closed", 0), (root / "names", 0o444), (root, 0o755)):
+            path.mkdir(exist_ok=True)
+            (path / "1.png").write_bytes(b"x")
+            path.chmod(mode)
+        yield root
+        for name in ("closed", "names"):
+            (root / name).chmod(0o700)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without the rights of root, who may read everything."""
+    before = os.geteuid()
+    os.seteuid(before or 65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_a_folder_that_may_not_be_read_is_told_with_the_images_that_failed(files: JobFiles, shut: Path) -> None:
+    with as_nobody():
+        listing = list_images(open_folder(str(shut), [str(shut)]))
+    assert [entry[0] for entry in listing.entries] == ["1.png", "names/1.png", "closed/"]
+    keep_listing(files, listing)
+    images = _images(files, shut)
+    with as_nobody():
+        assert images.read(0) == b"x"
+        for number in (1, 2):
+            with pytest.raises(InvalidImage):
+                images.read(number)
+        with pytest.raises(NotFound, match="Permission denied"):
+            list_images(open_folder(str(shut / "closed"), [str(shut)]))
 
 
 def test_a_folder_that_vanishes_is_waited_for(files: JobFiles, tmp_path: Path) -> None:

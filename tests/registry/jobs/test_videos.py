@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -429,9 +430,14 @@ def test_a_file_on_the_server_is_read_in_place_by_those_who_may(
     job, changed = works.videos.start_path(ADA, asked, str(film)), Asked(works.name, thresholds=Thresholds(0.4))
     assert _succeeded(works.run(job))["pictures"] == 100
     assert film.exists()
-    for path in (link, folder / "none.mp4", folder, clip, Path("/etc/passwd"), Path("film.mp4")):
+    (folder / "sub").mkdir()
+    os.mkfifo(folder / "pipe.mp4")
+    odd = [link, *(folder / name for name in ("none.mp4", "sub", "sub/..", "pipe.mp4", "a\0b.mp4"))]
+    for path in (*odd, folder, clip, Path("/etc/passwd"), Path("film.mp4")):
         with pytest.raises(NotFound):
             works.videos.start_path(ADA, asked, str(path))
+    left_open = [link for link in Path("/proc/self/fd").iterdir() if os.path.realpath(link).startswith(str(folder))]
+    assert not left_open
     with pytest.raises(Forbidden):
         works.videos.start_path(user, asked, str(film))
     other = works.videos.start_path(ADA, changed, str(film))

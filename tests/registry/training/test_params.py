@@ -28,3 +28,11 @@ def test_a_wrong_field_is_named(tmp_path: Path, text: str, field: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         TrainingParams.load(path)
     assert refusal.value.details == {"field": field}
+
+
+@pytest.mark.parametrize("text", ["detector: [", "seed: !!int ''", "seed: !!bool x"])
+def test_what_is_no_yaml_is_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidInput, match=r"params.yaml is not plain YAML"):
+        TrainingParams.load(path)

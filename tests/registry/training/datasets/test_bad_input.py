@@ -121,6 +121,12 @@ NOT_READ = [
     ({"data.yaml": "a: &a [1]\nnames: [*a, *a]"}, "aliases"),
     ({"data.yaml": "names: " + "[" * 5_000}, "not plain YAML"),
     ({"data.yaml": "names: [cat]\n: :\n- x"}, "not plain YAML"),
+    ({"data.yaml": "names: [cat]\nnc: !!bool x"}, "not plain YAML"),
+    ({"data.yaml": "names: [cat]\nnc: !!int ''"}, "not plain YAML"),
+    ({"data.yaml": "names: [cat]\nmade: !!timestamp x"}, "not plain YAML"),
+    ({"data.yaml": "names: [cat]\nmade: 2001-13-45"}, "not plain YAML"),
+    ({"data.yaml": "names: [cat]\nratio: 1" + ":59" * 400 + ".5"}, "1,203 characters"),  # larger than any float
+    ({"data.yaml": "names: [cat]\nnc: 1" + ":59" * 200_000}, "600,001 characters"),  # minutes of arithmetic
     ({"data.yaml": "names: {0: [1, 2]}"}, "names no class"),
     ({"data.yaml": "names: 5"}, "list or mapping"),
     ({"readme.txt": "nothing"}, "no picture"),

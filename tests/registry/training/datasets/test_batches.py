@@ -104,6 +104,17 @@ def test_a_dataset_deleted_before_its_turn_fails_the_batch_with_its_name(works: 
     assert "pets" in (job.error or {})["message"]
 
 
+def test_a_version_made_anew_under_its_name_fails_the_batch(works: Works, pack: Pack, unique: str) -> None:
+    works.changes.add(ADA, pack(_pets(2)), NewVersion("pets"))
+    started = works.batches.start_dataset(ADA, Asked(unique), "pets")
+    works.changes.delete(ADA, "pets")
+    others = {**_pets(2), "images/train/1.png": picture(9)}
+    works.changes.add(ADA, pack(others), NewVersion("pets"))
+    job = works.run(started)
+    assert job.state == JobState.FAILED
+    assert "pets/1 holds other pictures" in (job.error or {})["message"]
+
+
 def test_what_is_not_there_and_what_one_may_not_see_is_refused_alike(works: Works, pack: Pack, unique: str) -> None:
     works.changes.add(ADA, pack(_pets(2)), NewVersion("pets", access_level="private"))
     stranger = Actor("f" * 32, "fay", Role.ENGINEER)

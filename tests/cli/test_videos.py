@@ -1,0 +1,25 @@
+"""Videos from the command line: what is asked in vain is refused in a sentence."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from registry.settings import Settings
+from tests.cli.here import here
+
+
+@pytest.mark.parametrize(
+    ("count", "options", "told"), [(17, (), "zones: Tuple should have at most 16 items"), (1, ("--fps", "nan"), "fps")]
+)
+def test_what_cannot_be_asked_is_refused(
+    settings: Settings, tmp_path: Path, count: int, options: tuple[str, ...], told: str
+) -> None:
+    assert here(settings, "db", "upgrade").returncode == 0
+    places = tmp_path / "places.json"
+    zones = [{"name": f"z{number}", "polygon": [[0, 0], [1, 0], [1, 1]]} for number in range(count)]
+    places.write_text(json.dumps({"zones": zones}))
+    asked = ("jobs", "submit", "video", str(places), "--model", "m", "--places", str(places))
+    refused = here(settings, *asked, *options)
+    assert refused.returncode
+    assert told in refused.stderr
