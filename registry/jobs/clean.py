@@ -6,7 +6,9 @@ from registry.access import Action, require
 from registry.access.trail import trace
 from registry.jobs.belonging import check_belongs
 from registry.jobs.care_parameters import CleanParameters
-from registry.jobs.cleaners import CLEANERS, Cleaning
+from registry.jobs.cleaners import CLEANERS
+from registry.jobs.cleaning import Cleaning
+from registry.jobs.in_mlflow import keep_in_mlflow, note_in_mlflow
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobRun, Result
 from registry.records import utc_now
@@ -36,7 +38,10 @@ def clean(run: JobRun, rooms: JobRooms) -> Result:
             told = {str(each["name"]): each["count"] for each in cleaned if each["count"]}
             trace(session, actor, "platform.clean", f"job:{run.job_id}", {**told, "bytes": size})
     key = f"{run.ticket}/{REPORT}"
-    stored = run.files.put("results", key, json.dumps(report, indent=2).encode())
+    text = json.dumps(report, indent=2)
+    stored = run.files.put("results", key, text.encode())
+    note_in_mlflow(rooms.models, run, {"count": float(count), "bytes": float(size)})
+    keep_in_mlflow(rooms.models, run, {REPORT: text})
     run.progress(100, 100, "")
     verb = "would go" if wanted.dry_run else "went"
     verdict = (

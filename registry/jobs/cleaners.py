@@ -2,20 +2,18 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, inspect, or_
-from sqlmodel import SQLModel, col, delete, select, update
+from sqlalchemy import or_
+from sqlmodel import col, delete, select, update
 
 from registry.access.idempotency import KEPT as ANSWERS_KEPT
 from registry.errors import Conflict, ObjectNotFound
-from registry.jobs.care_parameters import CleanParameters
-from registry.jobs.rooms import JobRooms
-from registry.jobs.running import JobRun
+from registry.jobs.camera_cleaners import event_files, events, recordings
+from registry.jobs.cleaning import MOST_AT_ONCE, Cleaner, Cleaning, Tally
 from registry.models.quarantine import Quarantine
 from registry.models.upload_records import UploadRecords
 from registry.records import (
@@ -34,73 +32,7 @@ from registry.records.jobs import FINAL
 _DAY = timedelta(days=1)
 _THROTTLES, _RUNNERS = timedelta(days=30), timedelta(days=7)
 SEEN_KEY = "care/orphans.json"
-_MOST_AT_ONCE = 500
 _MOST_UNKNOWN = 20  # and more than half of all: then these are hardly the records that belong to the storage
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many things, and how many bytes of storage or disk; what only rests in the database has no bytes."""
-
-    count: int = 0
-    bytes: int = 0
-
-    def add(self, size: int) -> None:
-        """One more thing."""
-        self.count, self.bytes = self.count + 1, self.bytes + size
-
-
-@dataclass(frozen=True, slots=True)
-class Cleaning:
-    """One clean-up: its job's run, its rooms, and what counts as old at its beginning."""
-
-    run: JobRun
-    rooms: JobRooms
-    wanted: CleanParameters
-    now: datetime
-    known: dict[str, str] = field(default_factory=dict)  # orphans by when they were first seen
-
-    @property
-    def dry(self) -> bool:
-        """Whether it only counts."""
-        return self.wanted.dry_run
-
-    def rows(self, table: type[SQLModel], *which: ColumnElement[bool]) -> Tally:
-        """Count rows, and delete them in pieces, so that nobody waits long. Raises JobCancelled, JobLost."""
-        if self.dry:
-            with self.rooms.database.read() as session:
-                return Tally(session.exec(select(func.count()).select_from(table).where(*which)).one())
-        (key,) = inspect(table).primary_key
-        tally, some = Tally(), select(key).where(*which).limit(_MOST_AT_ONCE)
-        while True:
-            self.run.check()
-            with self.rooms.database.write() as session:
-                gone = session.exec(delete(table).where(key.in_(some), *which)).rowcount
-            tally.count += gone
-            if gone < _MOST_AT_ONCE:
-                return tally
-
-    def objects(self, keys: Iterable[str], tally: Tally, *, counted: bool = True) -> None:
-        """Count what is stored under keys, and delete it. Raises JobCancelled, JobLost, StorageUnavailable."""
-        for key in keys:
-            self.run.check()
-            try:
-                size = self.rooms.storage.size(key)
-            except ObjectNotFound:
-                continue
-            tally.bytes += size
-            tally.count += counted
-            if not self.dry:
-                self.rooms.storage.delete(key)
-
-
-@dataclass(frozen=True, slots=True)
-class Cleaner:
-    """One kind of thing that a clean-up removes."""
-
-    name: str
-    title: str
-    clean: Callable[[Cleaning], Tally]
 
 
 def _jobs(cleaning: Cleaning) -> Tally:
@@ -230,8 +162,11 @@ CLEANERS: Sequence[Cleaner] = (
         lambda c: c.rows(IdempotentAnswer, col(IdempotentAnswer.created_at) < c.now - ANSWERS_KEPT),
     ),
     Cleaner("history", "Old answers of the Inference page", _history),
+    Cleaner("recordings", "Recordings of this host and of the storage whose time is over", recordings),
+    Cleaner("events", "Old events of cameras with their pictures and clips", events),
     Cleaner("runners", "Runners that are gone", lambda c: c.rows(Runner, col(Runner.beat_at) < c.now - _RUNNERS)),
-    Cleaner("orphans", "Stored files that belong to no job", _orphans),  # last: it may refuse
+    Cleaner("event_files", "Pictures and clips of events that are gone", event_files),  # last: these two may refuse
+    Cleaner("orphans", "Stored files that belong to no job", _orphans),
 )
 
 
@@ -248,7 +183,7 @@ def _named(ids: Sequence[str]) -> Any:
 
 
 def _some(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[at : at + _MOST_AT_ONCE] for at in range(0, len(ids), _MOST_AT_ONCE))
+    return (ids[at : at + MOST_AT_ONCE] for at in range(0, len(ids), MOST_AT_ONCE))
 
 
 def _part(key: str, index: int) -> str:

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -48,7 +48,7 @@ class Retention:
 
     def sweep(self, min_free: int) -> Removed:
         """Delete of this host what is over its time, over its camera's size, or in the way of `min_free` bytes."""
-        expired, over = self._expired(), self._over_limit()
+        expired, over = sum(1 for _ in self.expire()), self._over_limit()
         gone = self.make_room(min_free)
         return Removed(expired, over, gone)
 
@@ -64,6 +64,19 @@ class Retention:
             if len(batch) < _AT_ONCE:
                 return
             behind = batch[-1].id
+
+    def expire(self) -> Iterator[int]:
+        """Delete of this host what is over its time; gives the bytes of each segment that went."""
+        while True:
+            with self._database.read() as session:
+                batch = segments.expired(session, utc_now(), _AT_ONCE, self._places.host)
+            gone = 0
+            for record in batch:
+                if self._remove(record):
+                    gone += 1
+                    yield record.size_bytes
+            if len(batch) < _AT_ONCE or not gone:
+                return
 
     def make_room(self, min_free: int) -> Counter[str]:
         """Delete of this host what is least wanted until enough is free; how many segments of which camera went."""
@@ -87,16 +100,6 @@ class Retention:
         if gone:
             log.warning("recordings deleted for room", segments=sum(gone.values()), free_bytes=self._free_bytes())
         return gone
-
-    def _expired(self) -> int:
-        gone = 0
-        while True:
-            with self._database.read() as session:
-                batch = segments.expired(session, utc_now(), _AT_ONCE, self._places.host)
-            removed = sum(self._remove(record) for record in batch)
-            gone += removed
-            if len(batch) < _AT_ONCE or not removed:
-                return gone
 
     def _over_limit(self) -> int:
         """Adding everything up is slow: not with each sweep."""

@@ -64,10 +64,11 @@ def labels(session: Session) -> Sequence[str]:
     return session.exec(query).all()
 
 
-def older_than(session: Session, moment: datetime, most: int = _AT_ONCE) -> Sequence[CameraEvent]:
-    """The oldest events that began before a moment."""
+def older_than(session: Session, moment: datetime, most: int = _AT_ONCE, *, behind: int = 0) -> Sequence[CameraEvent]:
+    """The oldest events that began before a moment; so many are skipped as `behind` says."""
     query = select(CameraEvent).where(col(CameraEvent.started_at) < moment)
-    return session.exec(query.order_by(col(CameraEvent.started_at)).limit(most)).all()
+    oldest = query.order_by(col(CameraEvent.started_at), col(CameraEvent.id)).offset(behind)
+    return session.exec(oldest.limit(most).options(defer(CameraEvent.track))).all()  # type: ignore[arg-type]
 
 
 def chosen(session: Session, ids: Sequence[str]) -> Sequence[CameraEvent]:

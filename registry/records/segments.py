@@ -97,6 +97,13 @@ def expired(session: Session, now: datetime, most: int, host: str) -> Sequence[R
     return session.exec(query.order_by(col(RecordingSegment.expires_at)).limit(most)).all()
 
 
+def expired_size(session: Session, now: datetime, host: str) -> tuple[int, int]:
+    """How many there are whose time is over, of those that a host can delete, and their bytes."""
+    query = select(func.count(), func.sum(RecordingSegment.size_bytes)).select_from(RecordingSegment)
+    count, size = session.exec(query.where(col(RecordingSegment.expires_at) < now, _in_reach(host))).one()
+    return int(count), int(size or 0)
+
+
 def sizes(session: Session, host: str) -> dict[str, int]:
     """Bytes by camera, of what a host can delete."""
     query = select(RecordingSegment.camera_id, func.sum(RecordingSegment.size_bytes)).where(_in_reach(host))

@@ -16,7 +16,7 @@ from sqlmodel import select
 from registry.access import Actor
 from registry.access.actor import local_actor
 from registry.errors import Conflict, Forbidden
-from registry.jobs import cleaners
+from registry.jobs import cleaners, cleaning
 from registry.jobs.belonging import STORED, adopt, check_belongs
 from registry.jobs.care_parameters import CleanParameters
 from registry.jobs.caring import Caring
@@ -281,7 +281,7 @@ def test_where_most_jobs_are_in_no_record_no_file_goes(shop: "Shop", rooms: JobR
 
 
 def test_many_rows_go_in_pieces(shop: "Shop", rooms: JobRooms, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaners, "_MOST_AT_ONCE", 3)
+    monkeypatch.setattr(cleaning, "MOST_AT_ONCE", 3)
     with shop.database.write() as session:
         for number in range(8):
             session.add(Runner(id=f"{number}", beat_at=LONG_AGO))
