@@ -5,7 +5,7 @@ from typing import Self
 
 from app.live import LivePictures
 from flows.prefect_api import PrefectApi
-from flows.schedulable import schedulable
+from flows.schedulable import Rooms, schedulable
 from registry.access.accounts import Accounts
 from registry.access.auditing import Auditing
 from registry.access.bearers import Bearers, TokensOrKeys
@@ -114,7 +114,13 @@ class Platform:
         viewing = Viewing(database)
         cameras = Cameras(settings, database, live, models)
         batches = Batches(jobs, models, images_of(datasets))
-        measuring, caring = Measuring(jobs, models, datasets), Caring(jobs)
+        videos, recordings = Videos(jobs, models), Recordings(settings, live, database, storage)
+        measuring, trainings, caring = (
+            Measuring(jobs, models, datasets),
+            Trainings(jobs, models, datasets),
+            Caring(jobs),
+        )
+        starting = Rooms(batches, videos, recordings, measuring, trainings, caring)
         return cls(
             settings=settings,
             database=database,
@@ -140,14 +146,14 @@ class Platform:
             batches=batches,
             measuring=measuring,
             caring=caring,
-            schedules=Schedules(database, schedulable(batches, measuring, caring)),
-            videos=Videos(jobs, models),
+            schedules=Schedules(database, schedulable(starting)),
+            videos=videos,
             prefect=PrefectApi(settings),
             datasets=datasets,
             dataset_changes=dataset_changes,
-            trainings=Trainings(jobs, models, datasets),
+            trainings=trainings,
             history=History(database, live),
-            recordings=Recordings(settings, live, database, storage),
+            recordings=recordings,
             receivers=Receivers(settings, live, database, storage),
             cameras=cameras,
             camera_groups=CameraGroups(database),

@@ -2,18 +2,24 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from datetime import timedelta
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from registry.access import Action, Actor
 from registry.jobs.batches import Asked, Batches
 from registry.jobs.care_parameters import BackupParameters, CleanParameters
 from registry.jobs.caring import Caring
 from registry.jobs.schedules import Startable
+from registry.jobs.train_parameters import Augment, Recipe
 from registry.jobs.tuning_parameters import FORMS, Bound, Form, OptimiseParameters, TuneParameters
+from registry.jobs.video import videos as video
+from registry.jobs.video.parameters import VideoAsked
 from registry.models.serving import Thresholds
-from registry.records import Job
+from registry.recordings.library import Recordings
+from registry.records import Job, utc_now
+from registry.training.finetune.start import TrainingAsked, Trainings
 from registry.tuning.measuring import Measuring
 
 
@@ -25,11 +31,46 @@ class _OfModel(BaseModel):
 
 
 class BatchSchedule(_OfModel):
-    """A batch over a folder on the server; a folder that is as it was the last time is not answered again."""
+    """A batch over a folder or a dataset; what is as it was the last time is not answered again."""
 
-    folder: str = Field(max_length=1_000, description="a folder on the server that batches may read")
+    folder: str = Field("", max_length=1_000, description="a folder on the server that batches may read")
+    dataset: str = Field("", max_length=80, description="instead: a dataset as name (its newest) or name/version")
     confidence: float | None = Field(None, ge=0, le=1, description="empty: from the model's card")
     annotate: bool = Field(False, description="also make annotated pictures")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.folder) == bool(self.dataset):
+            raise ValueError("a batch is of either a folder or a dataset")
+        return self
+
+
+class VideoSchedule(_OfModel):
+    """The analysis of a file on the server, again whenever it is another, or of what a camera recorded last."""
+
+    path: str = Field("", max_length=1_000, description="a video on the server that jobs may read")
+    camera: str = Field("", max_length=32, description="instead: a camera by its id")
+    hours: float = Field(1.0, gt=0, le=24, description="of the camera's recordings: the last so many")
+    confidence: float | None = Field(None, ge=0, le=1, description="empty: from the model's card")
+    every: int = Field(1, ge=1, le=1_000, description="look at each so-many-th picture")
+    track: bool = Field(True, description="follow things from picture to picture")
+    annotate: bool = Field(True, description="also make the annotated film")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.path) == bool(self.camera):
+            raise ValueError("a video is either a file on the server or what a camera recorded")
+        return self
+
+
+class TrainSchedule(_OfModel):
+    """A training on whichever version of the dataset is the newest then; on the same data it is not done again."""
+
+    dataset: str = Field(max_length=80, description="a dataset by its name")
+    epochs: int = Field(20, ge=1, le=1_000, description="passes over the training split, at most")
+    patience: int = Field(10, ge=0, le=1_000, description="epochs without a better one after which it ends; 0: never")
+    augment: Augment = Field("light", description="none, light or strong")
+    new_classes: bool = Field(False, description="whether the model's classes may change")
 
 
 class _Measured(_OfModel):
@@ -60,11 +101,54 @@ class _Batch:
 
     def check(self, actor: Actor, given: BatchSchedule) -> None:
         """See `Startable`."""
-        self.batches.check_folder(actor, _asked(given), given.folder)
+        if given.dataset:
+            self.batches.check_dataset(actor, _asked(given), given.dataset)
+        else:
+            self.batches.check_folder(actor, _asked(given), given.folder)
 
     def start(self, actor: Actor, given: BatchSchedule, key: str) -> Job:
         """See `Startable`: the images decide which batch it is, so that the same ones are not answered again."""
+        if given.dataset:
+            return self.batches.start_dataset(actor, _asked(given), given.dataset)
         return self.batches.start_folder(actor, _asked(given), given.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Video:
+    videos: video.Videos
+    recordings: Recordings
+    parameters: type[BaseModel] = VideoSchedule
+    actions: Sequence[Action] = (Action.START_JOB, Action.PREDICT, Action.READ_FOLDER, Action.EXPORT_RECORDING)
+
+    def check(self, actor: Actor, given: VideoSchedule) -> None:
+        """See `Startable`."""
+        if given.path:
+            self.videos.check_path(actor, _film(given), given.path)
+            return
+        last = _last(given)
+        self.videos.check(actor, _film(given))
+        self.recordings.check_export(actor, last.camera_id, last.since, last.until)
+
+    def start(self, actor: Actor, given: VideoSchedule, key: str) -> Job:
+        """See `Startable`: a file that is as it was is not looked at again."""
+        if given.path:
+            return self.videos.start_path(actor, _film(given), given.path)
+        return self.videos.start_camera(actor, _film(given), self.recordings, _last(given), key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Training:
+    trainings: Trainings
+    parameters: type[BaseModel] = TrainSchedule
+    actions: Sequence[Action] = (Action.START_JOB, Action.PUBLISH_MODEL)
+
+    def check(self, actor: Actor, given: TrainSchedule) -> None:
+        """See `Startable`."""
+        self.trainings.parameters(actor, _lesson(given))
+
+    def start(self, actor: Actor, given: TrainSchedule, key: str) -> Job:
+        """See `Startable`: versions decide which training it is, so that the same one is not done again."""
+        return self.trainings.start(actor, _lesson(given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +192,25 @@ class _Care:
         return self.begin(actor, given, key)
 
 
-def schedulable(batches: Batches, measuring: Measuring, caring: Caring) -> Mapping[str, Startable]:
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Where the jobs that schedules start have their way in."""
+
+    batches: Batches
+    videos: video.Videos
+    recordings: Recordings
+    measuring: Measuring
+    trainings: Trainings
+    caring: Caring
+
+
+def schedulable(rooms: Rooms) -> Mapping[str, Startable]:
     """Every kind that a schedule can start, by its name."""
+    measuring, caring = rooms.measuring, rooms.caring
     return {
-        "batch": _Batch(batches),
+        "batch": _Batch(rooms.batches),
+        "video": _Video(rooms.videos, rooms.recordings),
+        "train": _Training(rooms.trainings),
         "optimise": _Measurement(measuring, OptimiseSchedule, OptimiseParameters, measuring.optimise),
         "tune": _Measurement(measuring, TuneSchedule, TuneParameters, measuring.tune),
         "clean": _Care(caring, CleanParameters, caring.clean),
@@ -121,3 +220,20 @@ def schedulable(batches: Batches, measuring: Measuring, caring: Caring) -> Mappi
 
 def _asked(given: BatchSchedule) -> Asked:
     return Asked(given.model, None, given.alias, Thresholds(given.confidence), given.annotate)
+
+
+def _film(given: VideoSchedule) -> video.Asked:
+    about = VideoAsked(every=given.every, track=given.track, annotate=given.annotate)
+    return video.Asked(given.model, None, given.alias, Thresholds(given.confidence), about)
+
+
+def _last(given: VideoSchedule) -> video.Stretch:
+    now = utc_now()
+    return video.Stretch(given.camera, now - timedelta(hours=given.hours), now)
+
+
+def _lesson(given: TrainSchedule) -> TrainingAsked:
+    recipe = Recipe(epochs=given.epochs, patience=given.patience, augment=given.augment)
+    return TrainingAsked(
+        given.model, given.dataset, from_alias=given.alias, new_classes=given.new_classes, recipe=recipe
+    )

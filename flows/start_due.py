@@ -3,19 +3,24 @@
 import structlog
 
 from flows.logs import configure_logs
-from flows.schedulable import schedulable
+from flows.schedulable import Rooms, schedulable
+from registry.access.live import Live
 from registry.errors import RegistryError
 from registry.jobs.batches import Batches
 from registry.jobs.caring import Caring
 from registry.jobs.jobs import Jobs
 from registry.jobs.schedules import Schedules
+from registry.jobs.video.videos import Videos
 from registry.libraries import prepare_libraries
 from registry.models.registry import ModelRegistry
-from registry.records import open_database, utc_now
-from registry.settings import load_settings
+from registry.recordings.library import Recordings
+from registry.records import Database, open_database, utc_now
+from registry.settings import Settings, load_settings
 from registry.storage import open_storage
 from registry.training.datasets.catalogue import Datasets
+from registry.training.datasets.images import images_of
 from registry.training.datasets.workspace import Workspace
+from registry.training.finetune.start import Trainings
 from registry.tuning.measuring import Measuring
 
 _log = structlog.get_logger(__name__)
@@ -27,10 +32,7 @@ def main() -> None:
     settings = load_settings()
     configure_logs(settings.log_level)
     database = open_database(settings.records_url)
-    jobs = Jobs(database, open_storage(settings.storage_root, settings.storage_endpoint))
-    models = ModelRegistry(settings, database)
-    measuring = Measuring(jobs, models, Datasets(database, Workspace(settings)))
-    schedules = Schedules(database, schedulable(Batches(jobs, models), measuring, Caring(jobs)))
+    schedules = Schedules(database, schedulable(_rooms(settings, database)))
     try:
         for job in schedules.start_due(utc_now()):
             _log.info("schedule_started", job=job.id, kind=job.kind)
@@ -38,6 +40,20 @@ def main() -> None:
         _log.warning("schedules_wait", code=error.code, reason=error.message)
     finally:
         database.close()
+
+
+def _rooms(settings: Settings, database: Database) -> Rooms:
+    storage = open_storage(settings.storage_root, settings.storage_endpoint)
+    live, jobs = Live(database, settings), Jobs(database, storage)
+    models, datasets = ModelRegistry(settings, database, live), Datasets(database, Workspace(settings))
+    return Rooms(
+        Batches(jobs, models, images_of(datasets)),
+        Videos(jobs, models),
+        Recordings(settings, live, database, storage),
+        Measuring(jobs, models, datasets),
+        Trainings(jobs, models, datasets),
+        Caring(jobs),
+    )
 
 
 if __name__ == "__main__":

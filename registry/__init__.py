@@ -23,6 +23,8 @@
     nx.promote("my-digits", 2)                        # load it, try it, let `champion` name it
     nx.rollback("my-digits")                          # and back
     nx.optimise("my-digits", "my-dataset").watch(print)   # smaller and faster forms that pass two gates, as versions
+    nx.clean().watch(print)                           # what is old, counted; nx.clean(dry_run=False) removes it
+    nx.backup().watch(print)                          # the databases, copied into the storage
     nx.history("my-digits")                           # who moved which alias, from where to where
 
 Everything works on the home of NEXUSAI_HOME, on behalf of the account this process runs under, and under
@@ -38,7 +40,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.cameras.notebook import camera_events, event_picture, list_cameras
-from registry.jobs.notebook import job, list_jobs, submit_video
+from registry.jobs.notebook import backup, clean, job, list_jobs, submit_video
 from registry.training.datasets.notebook import submit_batch
 from registry.training.finetune.notebook import fine_tune, submit_training
 from registry.tuning.notebook import optimise, tune
@@ -56,7 +58,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Model",
+    "backup",
     "camera_events",
+    "clean",
     "compare",
     "event_picture",
     "fine_tune",

@@ -14,7 +14,7 @@ from registry.jobs.schedules import Plan, schedule_dict
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 ScheduleId = Annotated[str, Path(max_length=64)]
-Kind = Literal["batch", "optimise", "tune", "clean", "backup"]
+Kind = Literal["batch", "video", "train", "optimise", "tune", "clean", "backup"]
 
 _PLAN: JsonDict = {
     "name": "Nightly clean-up",

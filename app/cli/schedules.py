@@ -43,7 +43,7 @@ def list_schedules(json: AsJson = False) -> None:
 @group.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="what it is called")],
-    kind: Annotated[str, typer.Option(help="batch, optimise, tune, clean or backup")],
+    kind: Annotated[str, typer.Option(help="batch, video, train, optimise, tune, clean or backup")],
     cron: Annotated[str, typer.Option(help="minute hour day-of-month month day-of-week, in quotes")],
     time_zone: Annotated[str, typer.Option(help="a name such as Europe/Berlin")] = "UTC",
     parameter: Parameter = None,

@@ -1,6 +1,6 @@
 """Fields of a form for the parameters of a job, drawn from what they may be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -8,15 +8,18 @@ from pydantic import BaseModel
 
 
 def draw(
-    key: str, parameters: type[BaseModel], given: Mapping[str, Any], known: Mapping[str, Sequence[str]]
+    key: str, parameters: type[BaseModel], given: Mapping[str, Any], known: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
-    """One field for each; those left empty are left out. `known` are values to choose among, by the field's name."""
+    """One field for each; those left empty are left out.
+
+    `known` are values to choose among with what each is called, by the field's name.
+    """
     schema = parameters.model_json_schema()
     found: dict[str, Any] = {}
     for name, about in schema["properties"].items():
         default = given.get(name, about.get("default"))
         if known.get(name):
-            value = _chosen(f"{key}.{name}", name, about, default, known[name])
+            value = _chosen(f"{key}.{name}", name, about, default or "", known[name])
         else:
             value = _field(f"{key}.{name}", name, _plain(about), default)
         if value is not None and value != "":
@@ -24,10 +27,18 @@ def draw(
     return found
 
 
-def _chosen(key: str, name: str, about: dict[str, Any], default: Any, known: Sequence[str]) -> str:
-    options = [*known, *([default] if default and default not in known else [])]
-    first = options.index(default) if default else 0
-    return str(st.selectbox(name.capitalize(), options, first, key=key, help=about.get("description")))
+def _chosen(key: str, name: str, about: dict[str, Any], default: str, known: Mapping[str, str]) -> str:
+    """One of those that are known; none of them where the field may be left empty."""
+    empty = [""] if "default" in about else []
+    options = [*empty, *known, *([default] if default and default not in known else [])]
+    first = options.index(default) if default in options else 0
+    shown = {"": "None", **known}
+    return str(
+        st.selectbox(
+            name.capitalize(), options, first, key=key, help=about.get("description"),
+            format_func=lambda each: shown.get(each, each),
+        )
+    )  # fmt: skip
 
 
 def _plain(about: dict[str, Any]) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from app.ui.text import plain
 from registry.access import Action, Actor, allowed
 from registry.errors import RegistryError
 from registry.jobs.cron import next_times
-from registry.jobs.kinds import BACKUP, CLEAN, KINDS
+from registry.jobs.kinds import KINDS, OPTIMISE, TUNE, VIDEO
 from registry.jobs.schedules import Plan
 from registry.records import Schedule, utc_now
 from registry.tuning.data import STARTER
 
 EDITING = "schedules.editing"
+_MEASURES = {OPTIMISE.name, TUNE.name}  # also on the starter dataset, which is none of the registry
 _USUAL = {
     "15 3 * * *": "Every night, 3:15",
     "0 6 * * 1-5": "Working days, 6:00",
@@ -43,7 +44,7 @@ def draw(actor: Actor, schedule: Schedule | None) -> None:
         with right:
             given = schedule.parameters if schedule and schedule.kind == kind else {}
             wanted = platform().schedules.starts[kind].parameters
-            parameters = parameter_fields.draw(f"{key}.{kind}", wanted, given, _known(actor))
+            parameters = parameter_fields.draw(f"{key}.{kind}", wanted, given, _known(actor, kind))
         plan = Plan(name, kind, parameters, cron, zone, schedule.active if schedule else True)
         with st.container(horizontal=True):
             save = st.button("Save", key=f"{key}.save", type="primary", icon=":material/save:")
@@ -64,18 +65,24 @@ def _close() -> None:
     st.session_state[EDITING] = ""
 
 
-def _known(actor: Actor) -> dict[str, list[str]]:
-    """The models and datasets that a schedule may name."""
+def _known(actor: Actor, kind: str) -> dict[str, dict[str, str]]:
+    """The models, datasets and cameras that a schedule may name, by what they are called."""
     models, _ = platform().models.list(actor, size=500)
     datasets, _ = platform().datasets.list(actor, size=500)
-    return {"model": [each.name for each in models], "dataset": [STARTER, *(each.record.name for each in datasets)]}
+    names = [each.record.name for each in datasets]
+    found = {
+        "model": {each.name: each.name for each in models},
+        "dataset": {name: name for name in ([STARTER, *names] if kind in _MEASURES else names)},
+    }
+    if kind == VIDEO.name and allowed(actor, Action.READ_CAMERA):
+        cameras, _ = platform().cameras.page(actor, size=500)
+        found["camera"] = {each.id: each.record.name for each in cameras}
+    return found
 
 
 def _kind(actor: Actor, schedule: Schedule | None, key: str) -> str:
-    care = {CLEAN.name, BACKUP.name}
-    offered = [
-        each for each in platform().schedules.starts if each not in care or allowed(actor, Action.CARE_FOR_PLATFORM)
-    ]
+    starts = platform().schedules.starts
+    offered = [each for each in starts if all(allowed(actor, action) for action in starts[each].actions)]
     first = offered.index(schedule.kind) if schedule and schedule.kind in offered else 0
     return st.selectbox("Job", offered, first, key=f"{key}.kind", format_func=lambda each: KINDS[each].title)
 

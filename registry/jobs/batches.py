@@ -78,6 +78,12 @@ class Batches:
         self._parameters(actor, asked, folder)
         self._folder(folder).close()
 
+    def check_dataset(self, actor: Actor, asked: Asked, reference: str) -> None:
+        """Raise what `start_dataset` would, as far as it can be known before."""
+        named, pictures = self._open_dataset(actor, reference)
+        pictures.close()
+        self._parameters(actor, asked, f"{DATASET}{named}")
+
     def _folder(self, folder: str) -> ImageFolder:
         settings = self._models.settings
         return open_folder(folder, settings.batch_folders, settings.storage_endpoint)

@@ -1,20 +1,24 @@
-"""Jobs for notebooks: analyse a video, find a job, list them. Heavy imports wait until a call needs them."""
+"""Jobs for notebooks: analyse a video, care, find a job, list them. Heavy imports wait until a call needs them."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
+    from pydantic import BaseModel
 
+    from registry.jobs.caring import Caring
     from registry.jobs.handle import JobHandle
     from registry.jobs.jobs import Jobs
     from registry.jobs.video.videos import Videos
     from registry.models.registry import ModelRegistry
+
+P = TypeVar("P", bound="BaseModel")
 
 
 def submit_video(  # noqa: PLR0913 - what one may ask
@@ -60,6 +64,29 @@ def submit_video(  # noqa: PLR0913 - what one may ask
     return job(made.id)
 
 
+def clean(*, dry_run: bool = True, job_days: int = 30, history_days: int = 90) -> JobHandle:
+    """Count what is old in the platform's runner; with `dry_run=False` remove it.
+
+    Raises Forbidden, InvalidInput, TooManyRequests, Conflict where a clean-up has not ended yet.
+    """
+    from registry.access.actor import local_actor
+    from registry.jobs.care_parameters import CleanParameters
+
+    wanted = _checked(CleanParameters, dry_run=dry_run, job_days=job_days, history_days=history_days)
+    return job(_caring().clean(local_actor(), wanted).id)
+
+
+def backup(keep: int = 7) -> JobHandle:
+    """Copy the records and MLflow's database into the storage, in the platform's runner; so many are kept.
+
+    Raises Forbidden, InvalidInput, TooManyRequests.
+    """
+    from registry.access.actor import local_actor
+    from registry.jobs.care_parameters import BackupParameters
+
+    return job(_caring().back_up(local_actor(), _checked(BackupParameters, keep=keep)).id)
+
+
 def job(job_id: str) -> JobHandle:
     """A job by its id. Raises JobNotFound."""
     from registry.access.actor import local_actor
@@ -80,6 +107,25 @@ def list_jobs(kind: str = "", state: str = "", newest: int = 100) -> pd.DataFram
     found, _ = jobs.page(local_actor(), kind=kind, state=state, size=newest)
     columns = ["id", "kind", "state", "done", "total", "seconds_left", "owner", "created_at", "finished_at"]
     return pd.DataFrame([jobs.to_dict(each, runner) for each in found], columns=columns)
+
+
+def _checked(parameters: type[P], **given: int) -> P:
+    """Parameters by their names. Raises InvalidInput naming the first wrong one."""
+    from pydantic import ValidationError
+
+    from registry.errors import InvalidInput
+
+    try:
+        return parameters(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _caring() -> Caring:
+    from registry.jobs.caring import Caring
+
+    return Caring(rooms()[0])
 
 
 @cache

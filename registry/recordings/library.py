@@ -87,10 +87,7 @@ class Recordings:
         CameraNotFound, InvalidInput for a time that is too long, Conflict where the camera changed its stream or
         recordings went meanwhile, TooManyRequests.
         """
-        require(actor, Action.EXPORT_RECORDING)
-        most = self._live.current().recording_export_minutes
-        if not begin < end <= begin + timedelta(minutes=most):
-            raise InvalidInput(f"an export has an end behind its beginning, and at most {most} minutes")
+        self._check_span(actor, begin, end)
         made = self._films.join(lambda: self._found(camera_id, begin, end), begin, end)
         try:
             with self._database.write() as session:
@@ -101,6 +98,13 @@ class Recordings:
             made.path.unlink(missing_ok=True)
             raise
         return made
+
+    def check_export(self, actor: Actor, camera_id: str, begin: datetime, end: datetime) -> None:
+        """Raise what `export` would, but for what was recorded."""
+        self._check_span(actor, begin, end)
+        with self._database.read() as session:
+            if session.get(CameraRecord, camera_id) is None:
+                raise _no_camera(camera_id)
 
     def open_export(self, actor: Actor, camera_id: str, begin: datetime, end: datetime) -> tuple[Joined, BinaryIO]:
         """The same as an open file that has no name any more, to be closed. Raises as `export`."""
@@ -126,13 +130,23 @@ class Recordings:
                 details = {"camera": record.camera_name, "from": record.started_at.isoformat()}
                 trace(session, actor, "recording.delete", f"recording:{record.id}", details)
 
+    def _check_span(self, actor: Actor, begin: datetime, end: datetime) -> None:
+        require(actor, Action.EXPORT_RECORDING)
+        most = self._live.current().recording_export_minutes
+        if not begin < end <= begin + timedelta(minutes=most):
+            raise InvalidInput(f"an export has an end behind its beginning, and at most {most} minutes")
+
     def _found(self, camera_id: str, begin: datetime, end: datetime) -> Sequence[RecordingSegment]:
         wanted = SegmentFilter(camera_id=camera_id, since=begin, until=end)
         with self._database.read() as session:
             found = segments.in_order(session, wanted, _MOST_SEGMENTS)
             if not found and session.get(CameraRecord, camera_id) is None:
-                raise CameraNotFound(f"there is no camera {camera_id[:40]!r}")
+                raise _no_camera(camera_id)
         return found
+
+
+def _no_camera(camera_id: str) -> CameraNotFound:
+    return CameraNotFound(f"there is no camera {camera_id[:40]!r}")
 
 
 def _follows(before: Span, after: Span) -> bool:

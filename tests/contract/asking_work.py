@@ -59,6 +59,14 @@ def admins_schedule(house: House, role: Role) -> Ask:
     return Ask(ask.path, body={**NIGHTLY, "cron": "30 4 * * *"})
 
 
+def no_clean_up(house: House, _role: Role) -> Ask:
+    """While none waits: of two the second is refused."""
+    admin = house.actor(Role.ADMIN)
+    for job in house.platform.jobs.page(admin, kind="clean", state="queued")[0]:
+        house.platform.jobs.cancel(admin, job.id)
+    return Ask(body={"job_days": 60})
+
+
 def batch_by(owner: Role, level: str) -> Prepare:
     find = model_of(owner, level)
 

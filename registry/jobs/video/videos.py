@@ -56,10 +56,21 @@ class Videos:
     def __init__(self, jobs: Jobs, models: ModelRegistry) -> None:
         self._jobs, self._models = jobs, models
 
-    def start_upload(self, actor: Actor, asked: Asked, name: str, chunks: Iterable[bytes]) -> Job:
+    def check(self, actor: Actor, asked: Asked) -> None:
+        """Raise what a start would that can be known without the video."""
+        self._parameters(actor, asked, UPLOAD, "video")
+
+    def check_path(self, actor: Actor, asked: Asked, path: str) -> None:
+        """Raise what `start_path` would, but for what is in the file."""
+        require(actor, Action.READ_FOLDER)
+        self.check(actor, asked)
+        open_on_server(path, self._models.settings.batch_folders)[0].close()
+
+    def start_upload(self, actor: Actor, asked: Asked, name: str, chunks: Iterable[bytes], key: str = "") -> Job:
         """Analyse a video that is sent; its chunks bound its size.
 
-        The same video, asked about in the same way, is the same job unless that came to nothing.
+        The same video, asked about in the same way, is the same job unless that came to nothing; with a `key`, what
+        was started with the same one is.
         Raises InvalidVideo, InvalidZone, InvalidInput, NotFound in its forms, TooManyRequests, StorageUnavailable.
         """
         parameters, sha256 = self._parameters(actor, asked, UPLOAD, name)
@@ -67,7 +78,7 @@ class Videos:
         try:
             files.put("input", STORED, _hashed(_checked(chunks), digest))
             self._see(files, parameters)
-            return self._start(actor, parameters, sha256, files, digest.hexdigest())
+            return self._start(actor, parameters, sha256, files, digest.hexdigest(), key)
         except BaseException:  # also when the sender goes away half-way
             files.clear("input")
             raise
@@ -85,8 +96,10 @@ class Videos:
         known = parameters.model_copy(update={"digest": digest})
         return self._start(actor, known, sha256, JobFiles(self._jobs.storage, new_id()), digest)
 
-    def start_camera(self, actor: Actor, asked: Asked, recordings: "Recordings", stretch: Stretch) -> Job:
-        """Analyse what was recorded of a camera; what was not recorded is left out.
+    def start_camera(
+        self, actor: Actor, asked: Asked, recordings: "Recordings", stretch: Stretch, key: str = ""
+    ) -> Job:
+        """Analyse what was recorded of a camera; what was not recorded is left out. `key` as for `start_upload`.
 
         Raises as `start_upload`, and what `Recordings.export` does.
         """
@@ -94,7 +107,7 @@ class Videos:
         made = recordings.export(actor, stretch.camera_id, stretch.since, stretch.until)
         try:
             name = f"{stretch.camera_id} {made.started_at:%Y-%m-%d %H.%M.%S} UTC.mp4"
-            return self.start_upload(actor, asked, name, chunks_of(made.path, made.size_bytes // MIB + 1))
+            return self.start_upload(actor, asked, name, chunks_of(made.path, made.size_bytes // MIB + 1), key)
         finally:
             made.path.unlink(missing_ok=True)
 
@@ -134,10 +147,12 @@ class Videos:
         finally:
             video.close()
 
-    def _start(self, actor: Actor, parameters: VideoParameters, sha256: str, files: JobFiles, digest: str) -> Job:
+    def _start(
+        self, actor: Actor, parameters: VideoParameters, sha256: str, files: JobFiles, digest: str, key: str = ""
+    ) -> Job:
         about = [parameters.model_dump(mode="json"), sha256, digest]
-        key = "content:" + hashlib.sha256(json.dumps(about).encode()).hexdigest()
-        job = self._jobs.start(actor, VIDEO.name, parameters, job_id=files.job_id, key=key)
+        known = key or "content:" + hashlib.sha256(json.dumps(about).encode()).hexdigest()
+        job = self._jobs.start(actor, VIDEO.name, parameters, job_id=files.job_id, key=known)
         if job.id != files.job_id:  # it is there already
             files.clear("input")
         return job

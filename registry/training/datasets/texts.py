@@ -31,7 +31,7 @@ class _PlainLoader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not read")
         node = super().compose_node(parent, index)
-        if node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
+        if node is not None and node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
             raise yaml.YAMLError(f"a number of {len(node.value):,} characters is not read")
         return node
 
