@@ -1,0 +1,95 @@
+"""What a notebook submits becomes a job with what was asked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import registry as nx
+from registry.access.actor import local_actor
+from registry.access.live import Live
+from registry.errors import Conflict, InvalidInput, InvalidZone
+from registry.jobs import notebook as in_notebook
+from registry.models.files import CHECKPOINT
+from registry.models.publish import Draft
+from registry.models.registry import ModelRegistry
+from registry.models.server import tracking_uri
+from registry.models.types import CHAMPION
+from registry.records import Database
+from registry.settings import Settings
+from registry.testing import onnx_models as made
+from registry.testing.odd_videos import tiny_video
+from registry.training.datasets.catalogue import Datasets
+from registry.training.datasets.changes import DatasetChanges, NewVersion
+from registry.training.datasets.workspace import Workspace
+from registry.training.finetune import notebook as trainings_in_notebook
+from registry.tuning import notebook as tuning_in_notebook
+from tests.registry.training.datasets.conftest import Pack, picture
+
+ADA = local_actor()
+DIGITS = made.BLOB_CARD.model_copy(update={"labels": tuple("0123456789")})
+
+
+@pytest.fixture
+def model(
+    models: ModelRegistry, sqlite: Database, settings: Settings, mlflow_home: Settings, unique: str,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> Iterator[str]:  # fmt: skip
+    """A notebook's process on a platform with a model that tells digits and keeps a checkpoint."""
+    files = {"model.onnx": made.blob_detector()}
+    models.publish(ADA, Draft(unique, files, DIGITS, alias=CHAMPION, notes={CHECKPOINT: b"weights"}))
+    monkeypatch.setenv("NEXUSAI_HOME", str(settings.home))
+    monkeypatch.setenv("NEXUSAI_MLFLOW_TRACKING_URI", tracking_uri(mlflow_home))
+    monkeypatch.setenv("NEXUSAI_STORAGE_URL", str(tmp_path / "storage"))
+    opened = (in_notebook.rooms, trainings_in_notebook._rooms, tuning_in_notebook._measuring)
+    for each in opened:
+        each.cache_clear()
+    yield unique
+    in_notebook.rooms()[0].database.close()
+    for each in opened:
+        each.cache_clear()
+
+
+def test_a_video_is_submitted_with_its_zones(model: str, tmp_path: Path) -> None:
+    film = tmp_path / "gate.mp4"
+    film.write_bytes(tiny_video())
+    square = [(0, 0), (1, 0), (1, 1)]
+    told = nx.submit_video(model, film, fps=2, zones={"gate": square}, track=False).status()
+    assert (told["kind"], told["state"], told["parameters"]["fps"]) == ("video", "queued", 2)
+    assert [zone["name"] for zone in told["parameters"]["zones"]] == ["gate"]
+    with pytest.raises(InvalidZone, match="two ends"):
+        nx.submit_video(model, film, lines={"door": square})
+    with pytest.raises(InvalidInput, match="either a video or the path"):
+        nx.submit_video(model)
+
+
+def test_an_optimisation_and_a_tune_are_submitted(model: str) -> None:
+    slim = nx.optimise(f"{model}@champion", "starter", faster_percent=5, repeats=7).status()
+    assert (slim["kind"], slim["parameters"]["version"], slim["parameters"]["repeats"]) == ("optimise", 1, 7)
+    tuned = nx.tune(f"{model}/1", "starter", minutes=1, goal="throughput").status()
+    assert (tuned["kind"], tuned["state"], tuned["parameters"]["goal"]) == ("tune", "queued", "throughput")
+
+
+def test_a_training_is_submitted(model: str, sqlite: Database, settings: Settings, pack: Pack) -> None:
+    datasets = Datasets(sqlite, Workspace(settings))
+    names = ", ".join(f"'{digit}'" for digit in range(10))
+    files: dict[str, str | bytes] = {"data.yaml": f"names: [{names}]\n"}
+    for number, split in enumerate(("train", "train", "val", "test")):
+        files[f"images/{split}/{number}.png"] = picture(number)
+        files[f"labels/{split}/{number}.txt"] = f"{number} 0.5 0.5 0.5 0.5\n"
+    DatasetChanges(settings, sqlite, Live(sqlite, settings), datasets).add(ADA, pack(files), NewVersion("digits"))
+    told = nx.submit_training(model, "digits", epochs=3, new_classes=True).status()
+    about = told["parameters"]
+    assert (told["kind"], about["parent"], about["dataset_version"], about["epochs"]) == ("train", f"{model}/1", 1, 3)
+
+
+def test_care_is_submitted_and_a_clean_up_only_counts_unless_it_is_told_to(model: str) -> None:
+    counting = nx.clean(job_days=60)
+    assert counting.status()["parameters"] == {"dry_run": True, "job_days": 60, "history_days": 90}
+    with pytest.raises(Conflict, match="queued already"):
+        nx.clean(dry_run=False)
+    assert nx.backup(keep=2).status()["parameters"] == {"keep": 2}
+    with pytest.raises(InvalidInput, match="keep: "):
+        nx.backup(keep=0)
+    with pytest.raises(InvalidInput, match="job_days: "):
+        nx.clean(job_days=0)
