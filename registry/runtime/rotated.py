@@ -107,4 +107,7 @@ def _spread(rectangles: Floats) -> tuple[Floats, Floats, Floats]:
     """The covariance of each: of x, of y, of both."""
     width, height = rectangles[:, 2] ** 2 / 12, rectangles[:, 3] ** 2 / 12
     cos, sin = np.cos(rectangles[:, 4]), np.sin(rectangles[:, 4])
-    return width * cos**2 + height * sin**2, width * sin**2 + height * cos**2, (width - height) * cos * sin
+    of_x: Floats = width * cos**2 + height * sin**2
+    of_y: Floats = width * sin**2 + height * cos**2
+    of_both: Floats = ((width - height) * cos * sin).astype(np.float32)
+    return of_x, of_y, of_both

@@ -11,7 +11,7 @@ from registry.records import CameraEvent, EventKind
 from registry.streams import Detector, Frame, FrameResult, Snapshot
 from registry.worker.board import Board
 from registry.worker.comparing import disagreements
-from registry.worker.shadow import IDLE_BELOW, Shadow
+from registry.worker.shadow import Shadow
 
 LEFT, RIGHT, NEAR_LEFT = (10.0, 10.0, 50.0, 50.0), (100.0, 10.0, 140.0, 50.0), (12.0, 11.0, 52.0, 51.0)
 
@@ -82,7 +82,7 @@ def test_a_disagreement_is_kept_as_a_candidate_for_a_label_and_not_again_at_once
 @pytest.mark.parametrize(
     ("looking", "notice"),
     [
-        (shadow(Kept(), busy=IDLE_BELOW + 1), result(found())),
+        (shadow(Kept(), busy=61.0), result(found())),
         (shadow(Kept(), key="people/3"), result(found())),
         (shadow(Kept()), result(found(), whole=False)),
     ],
