@@ -25,6 +25,15 @@ def bright_square_clip(
     return encode_h264(["-f", "lavfi", "-i", graph], path, fps=fps, seconds=seconds).read_bytes()
 
 
+def square_and_flash(folder: Path) -> dict[str, bytes]:
+    """`good`, a square that moves, and `flash`, a picture that is white in the first fifth of each second."""
+    flash = "color=c=0x404040:s=640x360:r=25,drawbox=c=white:t=fill:enable='lt(mod(t,1),0.2)'"
+    return {
+        "good": bright_square_clip(folder / "square.h264"),
+        "flash": encode_h264(["-f", "lavfi", "-i", flash], folder / "flash.h264").read_bytes(),
+    }
+
+
 def detect_bright(images: Sequence[npt.NDArray[np.uint8]]) -> list[sv.Detections]:
     """One detection `square` for each bright blob of an image (h, w, 3) uint8 BGR."""
     return [_detect(image) for image in images]

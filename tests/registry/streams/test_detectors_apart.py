@@ -13,8 +13,7 @@ import supervision as sv
 
 from registry.errors import ProcessFailed, Unavailable
 from registry.streams import Account, AnalysisOptions, Camera, Detector, Pipeline, SourcePolicy, parse_source
-from registry.testing.bright_squares import bright_square_clip, detect_bright
-from registry.testing.h264 import encode_h264
+from registry.testing.bright_squares import detect_bright, square_and_flash
 from registry.testing.rtsp_server import RtspCamera
 from registry.testing.watched import wait_until
 
@@ -25,13 +24,7 @@ Images = Sequence[np.ndarray[Any, Any]]
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """A square that moves, and a picture that is white in the first fifth of each second."""
-    folder = tmp_path_factory.mktemp("clips")
-    flash = "color=c=0x404040:s=640x360:r=25,drawbox=c=white:t=fill:enable='lt(mod(t,1),0.2)'"
-    return {
-        "good": bright_square_clip(folder / "square.h264"),
-        "flash": encode_h264(["-f", "lavfi", "-i", flash], folder / "flash.h264").read_bytes(),
-    }
+    return square_and_flash(tmp_path_factory.mktemp("clips"))
 
 
 @pytest.fixture

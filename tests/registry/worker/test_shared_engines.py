@@ -24,8 +24,7 @@ from registry.streams import (
     SourcePolicy,
     parse_source,
 )
-from registry.testing.bright_squares import bright_square_clip
-from registry.testing.h264 import encode_h264
+from registry.testing.bright_squares import square_and_flash
 from registry.testing.onnx_models import blob_detector
 from registry.testing.rtsp_server import RtspCamera
 from registry.testing.watched import wait_until
@@ -42,13 +41,7 @@ Begin = Callable[..., Pipeline]
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """A square that moves, and a picture that is white in the first fifth of each second."""
-    folder = tmp_path_factory.mktemp("clips")
-    flash = "color=c=0x404040:s=640x360:r=25,drawbox=c=white:t=fill:enable='lt(mod(t,1),0.2)'"
-    return {
-        "good": bright_square_clip(folder / "square.h264"),
-        "flash": encode_h264(["-f", "lavfi", "-i", flash], folder / "flash.h264").read_bytes(),
-    }
+    return square_and_flash(tmp_path_factory.mktemp("clips"))
 
 
 @pytest.fixture
