@@ -13,7 +13,7 @@ from registry.jobs.care_parameters import BackupParameters, CleanParameters
 from registry.jobs.caring import Caring
 from registry.jobs.schedules import Startable
 from registry.jobs.train_parameters import Augment, Recipe
-from registry.jobs.tuning_parameters import FORMS, Bound, Form, OptimiseParameters, TuneParameters
+from registry.jobs.tuning_parameters import CLASS_BOUND, FORMS, Bound, Form, OptimiseParameters, TuneParameters
 from registry.jobs.video import videos as video
 from registry.jobs.video.parameters import VideoAsked
 from registry.models.serving import Thresholds
@@ -83,6 +83,7 @@ class OptimiseSchedule(_Measured):
 
     forms: tuple[Form, ...] = Field(FORMS, min_length=1, max_length=len(FORMS), description="what to try")
     faster_percent: float = Field(10.0, ge=0, le=1_000, description="at least so much faster")
+    class_bound: Bound = Field(CLASS_BOUND, description="accuracy that any one class may lose, a share")
     repeats: int = Field(15, ge=5, le=200, description="alternating rounds")
 
 

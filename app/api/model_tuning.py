@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.context import Caller, Paging, Rooms, listing
 from app.api.jobs import JobOut, accepted
 from app.api.models import ModelId, Version
-from registry.jobs.tuning_parameters import FORMS, Bound, Form, OptimiseParameters, TuneParameters
+from registry.jobs.tuning_parameters import CLASS_BOUND, FORMS, Bound, Form, OptimiseParameters, TuneParameters
 from registry.models.tuning import tunings
 from registry.models.tuning_table import TuningTable
 
@@ -57,6 +57,7 @@ class OptimiseIn(_Chosen):
 
     forms: list[Form] = Field(list(FORMS), min_length=1, max_length=len(FORMS), description="what to try")
     faster_percent: float = Field(10.0, ge=0, le=1_000, description="at least so much faster, for sure")
+    class_bound: Bound = Field(CLASS_BOUND, description="accuracy that any one class may lose, a share")
     repeats: int = Field(15, ge=5, le=200, description="alternating rounds that the speeds are measured in")
 
 

@@ -121,6 +121,7 @@ def optimise(  # noqa: PLR0913, PLR0917 - its options
     ] = None,
     faster: Annotated[float, typer.Option(min=0, max=1_000, help="at least so many percent faster, for sure")] = 10.0,
     bound: Annotated[float, typer.Option(min=0, max=1, help="accuracy that may be lost, a share")] = 0.01,
+    class_bound: Annotated[float, typer.Option(min=0, max=1, help="accuracy that any one class may lose")] = 0.1,
     repeats: Annotated[int, typer.Option(min=5, max=200, help="alternating rounds")] = 15,
     wait: Annotated[bool, typer.Option(help="watch the job until it has ended")] = False,
     json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
@@ -144,6 +145,7 @@ def optimise(  # noqa: PLR0913, PLR0917 - its options
         forms=tuple(each for each in FORMS if not form or each in form),
         faster_percent=faster,
         bound=bound,
+        class_bound=class_bound,
         repeats=repeats,
     )
     follow(rooms, actor, rooms.measuring.optimise(actor, wanted), wait=wait, json=json)

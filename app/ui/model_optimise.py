@@ -10,7 +10,7 @@ from app.ui.session import platform
 from app.ui.states import error_box
 from registry.access import Actor
 from registry.errors import RegistryError
-from registry.jobs.tuning_parameters import FORM_TITLES, FORMS, OptimiseParameters, TuneParameters
+from registry.jobs.tuning_parameters import CLASS_BOUND, FORM_TITLES, FORMS, OptimiseParameters, TuneParameters
 from registry.models.types import ModelSummary, ModelVersion
 from registry.records import Job
 from registry.runtime.card import Task
@@ -47,6 +47,9 @@ def _form(actor: Actor, versions: Sequence[ModelVersion], offered: Sequence[str]
             repeats = st.number_input("Alternating rounds", 5, 200, 15, 5, key="optimise.repeats")
         with right:
             bound = st.number_input("Accuracy that may be lost", 0.0, 1.0, 0.01, 0.005, "%.3f", key="optimise.bound")
+            class_bound = st.number_input(
+                "Accuracy any one class may lose", 0.0, 1.0, CLASS_BOUND, 0.05, "%.3f", key="optimise.class_bound"
+            )
             minutes = st.number_input("Minutes for a tune", 0.1, 240.0, 5.0, 1.0, key="optimise.minutes")
         forms = st.multiselect(
             "Forms to try", FORMS, FORMS, format_func=lambda each: FORM_TITLES[each], key="optimise.forms"
@@ -68,6 +71,7 @@ def _form(actor: Actor, versions: Sequence[ModelVersion], offered: Sequence[str]
                 forms=tuple(forms) or FORMS,
                 faster_percent=faster,
                 bound=bound,
+                class_bound=class_bound,
                 repeats=int(repeats),
             )
             started = platform().measuring.optimise(actor, wanted)

@@ -51,8 +51,7 @@ def _tables(actor: Actor, job: dict[str, Any], result: dict[str, Any]) -> None:
         st.subheader("Forms", anchor=False)
         frame = pd.DataFrame([_row(each) for each in report.outcomes])
         st.dataframe(frame, hide_index=True, column_config=_COLUMNS, height="content")
-        gates = f"at least {report.faster_percent:g} % faster, at most {report.bound:g} of {report.metric} lost"
-        st.caption(plain(f"Gates: {gates}. {report.dataset.name} {report.dataset.version}; {report.machine}."))
+        st.caption(plain(f"Gates: {report.gates}. {report.dataset.name} {report.dataset.version}; {report.machine}."))
     judged = [each for each in report.outcomes if each.accuracy is not None]
     left, right = st.columns([0.68, 0.32], gap="medium")
     with left:

@@ -13,6 +13,7 @@ FORM_TITLES: dict[Form, str] = {
     "int8-openvino": "8-bit integers (NNCF, for OpenVINO)",
     "tensorrt": "TensorRT engine",
 }
+CLASS_BOUND = 0.1  # of fifty pictures of a class five: fewer flip by chance
 Bound = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -30,7 +31,10 @@ class TuneParameters(BaseModel):
 
 
 class OptimiseParameters(BaseModel):
-    """An optimisation: which forms are made, and the two gates that each has to pass on this machine."""
+    """An optimisation: which forms are made, and the two gates that each has to pass on this machine.
+
+    Accuracy has two bounds: of all classes together, and of the class that loses most.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,4 +44,5 @@ class OptimiseParameters(BaseModel):
     forms: tuple[Form, ...] = Field(FORMS, min_length=1, max_length=len(FORMS), description="what to try")
     faster_percent: float = Field(10.0, ge=0, le=1_000, allow_inf_nan=False, description="at least so much faster")
     bound: Bound = Field(0.01, description="accuracy that may be lost, a share")
+    class_bound: Bound = Field(CLASS_BOUND, description="accuracy that any one class may lose, a share")
     repeats: int = Field(15, ge=5, le=200, description="alternating rounds that the speeds are measured in")

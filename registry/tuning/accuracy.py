@@ -26,6 +26,12 @@ class Scores:
     overall: float
     by_label: dict[str, float]
 
+    def worst_loss(self, other: "Scores") -> tuple[str, float]:
+        """The label at which another model is worst beside this one, and by how much; empty and 0 for none."""
+        losses = {label: value - other.by_label.get(label, 0.0) for label, value in self.by_label.items()}
+        label = max(losses, key=losses.__getitem__, default="")
+        return (label, losses[label]) if label and losses[label] > 0 else ("", 0.0)
+
 
 def scores(model: VisionModel, images: Iterable[LabelledImage], watch: Watch) -> Scores:
     """As `accuracy`, and by label. Raises Cancelled, InvalidInput."""

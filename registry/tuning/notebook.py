@@ -19,6 +19,7 @@ def optimise(
     forms: Sequence[Form] = (),
     faster_percent: float = 10.0,
     bound: float = 0.01,
+    class_bound: float = 0.1,
     repeats: int = 15,
 ) -> JobHandle:
     """Make smaller and faster forms of a version (named as `nx.load` takes it); publish those that pass both gates.
@@ -38,6 +39,7 @@ def optimise(
         forms=tuple(forms) or FORMS,
         faster_percent=faster_percent,
         bound=bound,
+        class_bound=class_bound,
         repeats=repeats,
     )
     return job(_measuring().optimise(local_actor(), wanted).id)

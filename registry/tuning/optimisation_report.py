@@ -38,7 +38,10 @@ class Measured(_Frozen):
 
 
 class Outcome(_Frozen):
-    """One form. `failed` names the gate that it did not pass, `why` says it in words; empty where it passed."""
+    """One form. `failed` names the gate that it did not pass, `why` says it in words; empty where it passed.
+
+    `worst_label` is the class that loses most, `worst_loss` how much; empty and 0 where none loses anything.
+    """
 
     form: Form
     numbers: str = ""
@@ -46,6 +49,8 @@ class Outcome(_Frozen):
     measured: Measured | None = None
     accuracy: float | None = None
     loss: float | None = None
+    worst_label: str = ""
+    worst_loss: float = 0.0
     by_label: dict[str, float] = {}
     failed: Gate = ""
     why: str = ""
@@ -69,7 +74,14 @@ class OptimisationReport(_Frozen):
     own_size_bytes: int
     faster_percent: float
     bound: float
+    class_bound: float = 1.0
     outcomes: tuple[Outcome, ...]
+
+    @property
+    def gates(self) -> str:
+        """What a form has to keep, in words."""
+        lost = f"at most {self.bound:g} of {self.metric} lost, of any class at most {self.class_bound:g}"
+        return f"at least {self.faster_percent:g} % faster, {lost}"
 
     @property
     def verdict(self) -> str:
@@ -82,17 +94,16 @@ class OptimisationReport(_Frozen):
 
     def markdown(self) -> str:
         """The report for people."""
-        gates = f"at least {self.faster_percent:g} % faster, at most {self.bound:g} of {self.metric} lost"
         lines = [
             f"# Optimisation of {self.model}/{self.version}",
             "",
             self.verdict,
             "",
-            f"Gates: {gates}. Dataset {self.dataset.name} ({self.dataset.version}). {self.machine}. {self.at}.",
+            f"Gates: {self.gates}. Dataset {self.dataset.name} ({self.dataset.version}). {self.machine}. {self.at}.",
             "",
-            f"| form | backend | ms | FP32 ms | faster | surely | {self.metric} | lost | size, kB | |",
-            "|---|---|---|---|---|---|---|---|---|---|",
-            f"| FP32, as it is | | | | | | {self.own_accuracy:.4f} | | {self.own_size_bytes / 1e3:,.0f} | |",
+            f"| form | backend | ms | FP32 ms | faster | surely | {self.metric} | lost | of a class | size, kB | |",
+            "|---|---|---|---|---|---|---|---|---|---|---|",
+            f"| FP32, as it is | | | | | | {self.own_accuracy:.4f} | | | {self.own_size_bytes / 1e3:,.0f} | |",
             *map(_line, self.outcomes),
             "",
             "## By class",
@@ -128,6 +139,7 @@ def _line(outcome: Outcome) -> str:
     )
     accuracy = "" if outcome.accuracy is None else f"{outcome.accuracy:.4f}"
     loss = "" if outcome.loss is None else f"{outcome.loss:.4f}"
+    worst = f"{outcome.worst_label} {outcome.worst_loss:.4f}" if outcome.worst_label else ""
     size = f"{outcome.size_bytes / 1e3:,.0f}" if outcome.size_bytes else ""
     end = outcome.why or (f"version {outcome.made_version}" if outcome.made_version else "passed")
-    return f"| {FORM_TITLES[outcome.form]} | {speed} | {accuracy} | {loss} | {size} | {end} |"
+    return f"| {FORM_TITLES[outcome.form]} | {speed} | {accuracy} | {loss} | {worst} | {size} | {end} |"

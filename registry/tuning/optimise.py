@@ -63,6 +63,7 @@ class Optimisation:
     def _judged(self, form: Form, variant: Variant, lane: Lane, against: Lane) -> Outcome:
         choice = HostChoice(backend=lane.way.backend, threads=lane.threads, beside=1, sessions=self.bench.threads)
         found = self._scores(variant, choice)
+        label, worst = self.own_scores.worst_loss(found)
         ours, theirs = figures(lane, against), figures(against, against)
         measured = Measured(
             backend=lane.way.backend,
@@ -80,6 +81,8 @@ class Optimisation:
             measured=measured,
             accuracy=found.overall,
             loss=max(0.0, self.own_scores.overall - found.overall),
+            worst_label=label,
+            worst_loss=worst,
             by_label=found.by_label,
             choice=choice.within(self.bench.threads),
         )
@@ -91,7 +94,8 @@ class Optimisation:
 
     def _good_enough(self, variant: Variant) -> bool:
         found = self._scores(variant, default_choice(Backend.CPU, self.bench.threads))
-        return self.own_scores.overall - found.overall <= self.wanted.bound
+        _, worst = self.own_scores.worst_loss(found)
+        return self.own_scores.overall - found.overall <= self.wanted.bound and worst <= self.wanted.class_bound
 
     def _time(self, variant: Variant, backends: Sequence[Backend]) -> tuple[list[Lane], Lane]:
         """The form's fastest lane on each backend, the fastest first, and that of the version's own graph."""
@@ -115,7 +119,7 @@ class Optimisation:
 
 
 def judged(outcome: Outcome, wanted: OptimiseParameters, metric: str) -> Outcome:
-    """The outcome with the gate that it does not pass: the speed surely, the accuracy within the bound."""
+    """The outcome with the gate that it does not pass: the speed surely, the accuracy within both bounds."""
     found, needed = outcome.measured, 1 + wanted.faster_percent / 100
     if found is None or outcome.loss is None:
         return outcome
@@ -127,6 +131,10 @@ def judged(outcome: Outcome, wanted: OptimiseParameters, metric: str) -> Outcome
         return outcome.model_copy(update={"failed": "speed", "why": why})
     if outcome.loss > wanted.bound:
         why = f"loses {outcome.loss:.4f} of {metric}; the gate is {wanted.bound:g}"
+        return outcome.model_copy(update={"failed": "accuracy", "why": why})
+    if outcome.worst_loss > wanted.class_bound:
+        lost = f"class {outcome.worst_label} loses {outcome.worst_loss:.4f}"
+        why = f"{lost}; the gate for a class is {wanted.class_bound:g}"
         return outcome.model_copy(update={"failed": "accuracy", "why": why})
     return outcome
 

@@ -112,6 +112,7 @@ def _measured(
         own_size_bytes=len(own.model_bytes),
         faster_percent=wanted.faster_percent,
         bound=wanted.bound,
+        class_bound=wanted.class_bound,
         outcomes=tuple(outcomes),
     )
     for form, variant in study.made.items():

@@ -34,6 +34,7 @@ from registry.testing.requirements import require_package
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges, NewVersion
 from registry.training.datasets.workspace import Workspace
+from registry.tuning.accuracy import Scores
 from registry.tuning.dataset_data import open_registered
 from registry.tuning.findings import Findings, store
 from registry.tuning.forms import half, slim
@@ -168,6 +169,17 @@ def test_a_form_passes_only_when_it_is_surely_faster_and_accurate(
     found = judged(passed("int8", speedup, surely, loss), wanted("m", "starter"), "mAP")
     assert found.failed == gate
     assert says in found.why
+
+
+def test_a_form_that_loses_one_class_does_not_pass_however_good_the_others_are() -> None:
+    own, found = Scores(0.9, {"red": 0.95, "green": 0.9, "blue": 0.9}), Scores(0.9, {"red": 0.97, "green": 0.79})
+    label, loss = own.worst_loss(found)
+    assert (label, loss) == ("blue", 0.9)
+    assert own.worst_loss(own) == ("", 0.0)
+    lost = passed("int8").model_copy(update={"worst_label": label, "worst_loss": loss})
+    refused = judged(lost, wanted("m", "starter"), "mAP")
+    assert (refused.failed, refused.why) == ("accuracy", "class blue loses 0.9000; the gate for a class is 0.1")
+    assert judged(lost, wanted("m", "starter", class_bound=0.9), "mAP").failed == ""
 
 
 def report_of(name: str, *outcomes: Outcome) -> OptimisationReport:
