@@ -11,8 +11,8 @@ from typing import Any
 import typer
 
 from flows.tune_stages import stages as tune_stages
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE, load
+from registry.runtime.card import MODEL_FILE, ModelCard
+from registry.runtime.loading import load
 from registry.runtime.vision_model import VisionModel
 from registry.training import classifier, detector, detector_export, evaluation, starter_cards
 from registry.training.digits import LABELS, DigitSplit, load_digits, split_digits

@@ -12,9 +12,9 @@ import typer
 from registry.conversion.convert import convert
 from registry.conversion.file_kind import FileKind
 from registry.jobs.train_parameters import TrainParameters
-from registry.runtime.card import ModelCard
+from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.runtime.infer_card import infer_card
-from registry.runtime.loading import MODEL_FILE, load
+from registry.runtime.loading import load
 from registry.testing.digit_set import write_digit_set
 from registry.training.datasets import annotations
 from registry.training.datasets.intake import Wanted, take_in

@@ -21,8 +21,7 @@ from registry.models.starters import local_card, local_files
 from registry.models.types import ModelVersion
 from registry.models.upload_records import Upload
 from registry.models.uploads import Uploads
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.settings import PROJECT_ROOT
 
 PRESENT, ABSENT = "present", "absent"

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from registry.conversion.sandbox import Bounds, Task, run_isolated, work_folder
-from registry.runtime.card import ModelCard
+from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.runtime.graph_check import check_graph
 from registry.runtime.infer_card import infer_card
-from registry.runtime.infer_pair_card import infer_pair_card
-from registry.runtime.loading import MODEL_FILE
 
 SECONDS = 120
 _BASE_BYTES = 512 << 20  # interpreter, libraries, a graph without its weights
@@ -41,5 +39,8 @@ def work(folder: Path) -> str:
         check_graph(data)
     if (folder / _CARDED).exists():
         return ""
-    card = infer_card(graphs[MODEL_FILE]) if MODEL_FILE in graphs else infer_pair_card(graphs)
-    return card.model_dump_json()
+    if MODEL_FILE in graphs:
+        return infer_card(graphs[MODEL_FILE]).model_dump_json()
+    from registry.runtime.infer_pair_card import infer_pair_card  # half a second of libraries that draw
+
+    return infer_pair_card(graphs).model_dump_json()

@@ -24,8 +24,7 @@ from registry.models.quarantine import Quarantine, Received, Room, chunks_of
 from registry.models.registry import ModelRegistry
 from registry.models.trial import try_out
 from registry.models.types import CHAMPION, ModelVersion
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE, ModelCard
 
 REPORT = "intake.json"
 

@@ -9,8 +9,7 @@ from registry.models.files import CHECKPOINT, bundle_sha256, sha256_of
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
 from registry.models.types import CHAMPION, ModelVersion
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.runtime.ocr import bundled_ocr_models
 from registry.settings import PROJECT_ROOT
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from registry.errors import InvalidCard
 
+MODEL_FILE = "model.onnx"  # of a version that is one graph
 Text = Annotated[str, Field(max_length=4000)]
 Label = Annotated[str, Field(min_length=1, max_length=120)]
 

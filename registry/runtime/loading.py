@@ -5,14 +5,12 @@ from pathlib import Path
 
 from registry.errors import InvalidModel
 from registry.runtime.adaptive_session import Host
-from registry.runtime.card import Decoder, ModelCard
+from registry.runtime.card import MODEL_FILE, Decoder, ModelCard
 from registry.runtime.host_choice import Backend, HostChoice
 from registry.runtime.ocr import OcrReader
 from registry.runtime.predictor import Predictor
 from registry.runtime.prompt_segmenter import PromptSegmenter
 from registry.runtime.vision_model import VisionModel
-
-MODEL_FILE = "model.onnx"
 
 
 def load(

@@ -16,8 +16,9 @@ import numpy as np
 from registry.errors import Cancelled, RegistryError
 from registry.jobs.beside import beside
 from registry.runtime.adaptive_session import Host
+from registry.runtime.card import MODEL_FILE
 from registry.runtime.host_choice import Backend, HostChoice, Precision
-from registry.runtime.loading import MODEL_FILE, load
+from registry.runtime.loading import load
 from registry.runtime.metrics import EngineMetrics
 from registry.runtime.vision_model import VisionModel
 from registry.tuning.table import Figures, Goal

@@ -14,7 +14,7 @@ from registry.models.registry import ModelRegistry
 from registry.models.types import ModelVersion
 from registry.records import Job
 from registry.records import jobs as records
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE
 from registry.training.datasets.catalogue import Datasets
 from registry.tuning.data import STARTER
 from registry.tuning.dataset_data import open_registered

@@ -14,7 +14,7 @@ from registry.models.trial import try_out
 from registry.models.tuning_table import TunedOn
 from registry.models.types import ModelVersion
 from registry.runtime.backends import versions
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE
 from registry.runtime.machine import describe_host, host_key, usable_cores
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.workspace import Workspace

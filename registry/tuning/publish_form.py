@@ -7,8 +7,8 @@ from registry.models.registry import ModelRegistry
 from registry.models.tuning import record
 from registry.models.tuning_table import TunedLane, TunedRow, TuningTable
 from registry.models.types import ModelVersion
+from registry.runtime.card import MODEL_FILE
 from registry.runtime.host_choice import Backend
-from registry.runtime.loading import MODEL_FILE
 from registry.tuning.optimisation_report import OptimisationReport, Outcome
 from registry.tuning.variants import Variant
 

@@ -15,8 +15,8 @@ from registry.models.tuning import record
 from registry.models.tuning_table import TunedOn, TunedRow, TuningTable
 from registry.models.types import ModelVersion
 from registry.runtime.backends import versions
+from registry.runtime.card import MODEL_FILE
 from registry.runtime.host_choice import HostChoice
-from registry.runtime.loading import MODEL_FILE
 from registry.runtime.machine import describe_host, host_key, usable_cores
 from registry.tuning.accuracy import METRICS
 from registry.tuning.data import TuningData, first, open_data

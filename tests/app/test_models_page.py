@@ -20,7 +20,7 @@ from registry.models.registering import register
 from registry.models.server import tracking_uri
 from registry.models.types import CHAMPION
 from registry.records import Role
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE
 from registry.settings import Settings, load_settings
 from registry.testing.onnx_models import BLOB_CARD, BLOB_NMS_CARD, blob_detector, blob_detector_with_nms
 

@@ -21,8 +21,7 @@ from registry.models.publish import Draft
 from registry.models.server import tracking_uri
 from registry.models.types import CHAMPION
 from registry.records import Role, User
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.settings import Settings, load_settings
 from registry.testing.onnx_models import BLOB_CARD, blob_detector
 

@@ -17,8 +17,7 @@ from registry.models.intake import take_in
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
 from registry.records import Role, open_database
-from registry.runtime.card import ModelCard, Thresholds
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE, ModelCard, Thresholds
 from registry.settings import PROJECT_ROOT
 from registry.testing.onnx_models import blob_detector_with_nms
 from registry.testing.platform import PASSWORD, Running

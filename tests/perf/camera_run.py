@@ -25,8 +25,8 @@ from registry.cameras.configuration import AnalysisSettings
 from registry.libraries import prepare_libraries
 from registry.models.types import ModelVersion
 from registry.records import utc_now
+from registry.runtime.card import MODEL_FILE
 from registry.runtime.infer_card import infer_card
-from registry.runtime.loading import MODEL_FILE
 from registry.settings import Settings, load_settings
 from registry.streams import (
     AllowedNetworks,

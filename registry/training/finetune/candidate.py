@@ -16,10 +16,9 @@ from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
 from registry.models.trial import try_out
 from registry.models.types import ModelVersion
-from registry.runtime.card import ModelCard, Thresholds
+from registry.runtime.card import MODEL_FILE, ModelCard, Thresholds
 from registry.runtime.graph_check import check_graph
 from registry.runtime.infer_card import infer_card
-from registry.runtime.loading import MODEL_FILE
 from registry.training.finetune.tracking import git_commit
 
 JOB_FACT = "training_job"  # the parameter of a version's run that names the job; uploads set none

@@ -15,8 +15,8 @@ from registry.jobs.running import JobCancelled, JobLost, JobRun, Result
 from registry.jobs.train_parameters import TrainParameters
 from registry.models.files import CHECKPOINT
 from registry.models.types import ModelVersion
-from registry.runtime.card import Thresholds
-from registry.runtime.loading import MODEL_FILE, load
+from registry.runtime.card import MODEL_FILE, Thresholds
+from registry.runtime.loading import load
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.version import OpenVersion
 from registry.training.datasets.workspace import Workspace

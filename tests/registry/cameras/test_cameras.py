@@ -41,7 +41,7 @@ from registry.records import (
     utc_now,
 )
 from registry.records.camera_list import CameraFilter
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE
 from registry.testing.onnx_models import BLOB_CARD, COLOUR_CARD, blob_detector, colour_classifier
 
 URL = "rtsp://10.0.0.7/live"

@@ -30,8 +30,7 @@ from registry.models.registry import ModelRegistry
 from registry.models.serving import Serving, Thresholds
 from registry.models.types import CHAMPION
 from registry.records import Database, Job, JobState, jobs
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.storage import LocalStorage, S3Storage
 from registry.testing import onnx_models as made
 from registry.vision.encoding import encode_png

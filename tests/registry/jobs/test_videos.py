@@ -34,8 +34,7 @@ from registry.models.serving import Serving, Thresholds
 from registry.models.types import CHAMPION
 from registry.recordings.library import Recordings
 from registry.records import Database, Job, JobState, RecordingSegment, jobs
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.settings import PROJECT_ROOT, Settings
 from registry.storage import LocalStorage
 from registry.streams.video_file import VideoFile

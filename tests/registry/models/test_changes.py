@@ -26,7 +26,7 @@ from registry.models.serving import Serving
 from registry.models.types import CHAMPION
 from registry.models.uses import Use
 from registry.records import AuditEntry, Database, Role
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE
 from registry.testing.onnx_models import BLOB_CARD, blob_detector, blob_detector_with_nms
 
 

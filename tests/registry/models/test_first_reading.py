@@ -10,8 +10,8 @@ from registry.errors import InvalidModel
 from registry.models.first_reading import read_graphs
 from registry.models.intake import take_in
 from registry.models.registry import ModelRegistry
+from registry.runtime.card import MODEL_FILE
 from registry.runtime.infer_card import infer_card
-from registry.runtime.loading import MODEL_FILE
 from registry.testing.hostile_files import Trap, hostile_graphs
 from registry.testing.onnx_models import BLOB_CARD, blob_detector
 

@@ -37,8 +37,7 @@ from registry.models.serving import Serving
 from registry.models.trial import try_out
 from registry.models.types import CHAMPION
 from registry.records import AuditEntry, Database
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.settings import Settings, load_settings
 from registry.testing.onnx_models import (
     BLOB_CARD,

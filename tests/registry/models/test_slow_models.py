@@ -12,7 +12,7 @@ from registry.models import trial
 from registry.models.intake import take_in
 from registry.models.registry import ModelRegistry
 from registry.models.serving import Serving
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE
 from registry.testing.onnx_models import COLOUR_LOGITS_CARD
 from registry.testing.slow_models import slow_between
 

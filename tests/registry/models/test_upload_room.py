@@ -20,7 +20,7 @@ from registry.models.registry import ModelRegistry
 from registry.models.uploads import Uploads
 from registry.records import Database
 from registry.records.tables import SettingValue
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE
 from registry.testing.onnx_models import BLOB_CARD, blob_detector
 
 PIECE = bytes(700 << 10)  # two of them are more than 1 MiB

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import supervision as sv
 
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE, load
+from registry.runtime.card import MODEL_FILE, ModelCard
+from registry.runtime.loading import load
 from registry.settings import PROJECT_ROOT
 from registry.streams import (
     AnalysisOptions,

@@ -25,8 +25,8 @@ from registry.models.tuning import tunings
 from registry.models.tuning_table import TunedOn, TunedRow, TuningTable
 from registry.models.types import CHAMPION
 from registry.records import Database, Job, jobs
+from registry.runtime.card import MODEL_FILE
 from registry.runtime.host_choice import Backend, HostChoice
-from registry.runtime.loading import MODEL_FILE
 from registry.runtime.machine import host_key
 from registry.storage import LocalStorage
 from registry.testing.onnx_models import BLOB_CARD, BLOB_SEGMENT_CARD, COLOURS, blob_detector, blob_segmenter

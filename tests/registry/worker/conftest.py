@@ -13,8 +13,7 @@ import pytest
 
 from registry.models.types import ModelVersion
 from registry.records import CameraLease, CameraRecord, Database, WorkerRecord, open_database, utc_now
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.settings import PROJECT_ROOT, Settings, child_environment
 from registry.testing.bright_squares import bright_square_clip
 from registry.testing.onnx_models import BLOB_CARD

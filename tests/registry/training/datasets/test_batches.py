@@ -25,7 +25,7 @@ from registry.models.server import tracking_uri
 from registry.models.serving import Serving
 from registry.models.types import CHAMPION
 from registry.records import Database, Job, JobState, Role, jobs
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE
 from registry.settings import Settings, load_settings
 from registry.storage import LocalStorage
 from registry.testing import onnx_models as made

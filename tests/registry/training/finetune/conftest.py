@@ -20,8 +20,7 @@ from registry.models.publish import Draft
 from registry.models.server import tracking_uri
 from registry.models.types import CHAMPION
 from registry.records import Job, JobState, jobs
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.settings import PROJECT_ROOT, Settings, load_settings
 from registry.testing.digit_set import write_digit_set
 from registry.testing.requirements import require_package

@@ -24,8 +24,7 @@ from registry.models.files import CHECKPOINT
 from registry.models.publish import Draft
 from registry.models.uses import uses_in
 from registry.records import Job, JobState, jobs
-from registry.runtime.card import ModelCard
-from registry.runtime.loading import MODEL_FILE
+from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.settings import PROJECT_ROOT, child_environment
 from registry.training.finetune.kept import EPOCHS, Kept, read_epochs
 from registry.training.finetune.learning import reports
