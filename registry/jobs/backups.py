@@ -106,12 +106,12 @@ class Backups:
     def list(self) -> list[Backup]:
         """Every whole backup, the newest first. Raises StorageUnavailable."""
         found = []
-        for name in sorted(self._names()[1], reverse=True):
+        for name in self._names()[1]:
             try:
                 found.append(self.get(name))
             except (IntegrityError, ObjectNotFound):  # another release's, or let go meanwhile
                 continue
-        return found
+        return sorted(found, key=lambda each: (each.at, each.name), reverse=True)
 
     def get(self, name: str) -> Backup:
         """One backup. Raises ObjectNotFound, IntegrityError."""

@@ -54,8 +54,8 @@ class Shadow:
     challenger: Callable[[str], Detector | None]
     name_of: Callable[[str], str]
     keep: Keep
-    idle_below: float = 60.0  # per cent of all processors
     busy: Callable[[], float] = field(default_factory=_Busy)
+    idle_below: float = 60.0  # per cent of all processors
     tallies: dict[str, Tally] = field(default_factory=dict)
     _free_at: float = 0.0
 
