@@ -38,7 +38,7 @@ def draw(camera: CameraView | None, key: str) -> dict[str, Any]:
             confidence = _share("Score to track from (0 to 1)", now.confidence, "0.45", f"{key}.confidence", about)
         with right:
             about = "Two boxes that share more of their area than this are one object. Empty: as the model was made."
-            iou = _share("Overlap of doubles (0 to 1)", now.iou, "the model's own", f"{key}.iou", about)
+            iou = _share("Overlap of doubles (0 to 1)", now.iou, "model's own", f"{key}.iou", about)
         height = st.number_input(
             "Height of the analysed picture (64 to 2160)",
             64,
