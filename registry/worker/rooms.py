@@ -78,7 +78,9 @@ class CameraRooms:
             return crew.name(camera_id)
 
         keeper = EventKeeper(database, storage, name, lambda key: detectors.seeing(key).reference)
-        shadow = Shadow(lambda key: detectors.detector(shadow_of(key)), name, keeper.keep_once, idle_below=settings.shadow_below)
+        shadow = Shadow(
+            lambda key: detectors.detector(shadow_of(key)), name, keeper.keep_once, idle_below=settings.shadow_below
+        )
         policies = partial(source_policy, settings, loopback=loopback)
         pipeline = Pipeline(policies(live.current()), sinks=(board, recordings.take, keeper, shadow))
         crew = Crew(pipeline, detectors, make, partial(_take_up, database, outages), begun, recordings.release)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -86,7 +87,7 @@ def test_a_crash_in_native_code_costs_less_than_three_seconds(engine: Engine, un
 def _is_dead(process: psutil.Process) -> bool:
     """With all its threads: as long as one lives, what is sent to it is taken."""
     try:
-        return process.status() == psutil.STATUS_ZOMBIE and len(os.listdir(f"/proc/{process.pid}/task")) == 1
+        return process.status() == psutil.STATUS_ZOMBIE and len(list(Path(f"/proc/{process.pid}/task").iterdir())) == 1
     except (psutil.NoSuchProcess, FileNotFoundError):
         return True
 
