@@ -17,6 +17,7 @@ _EXPORT_HINT = "Export the network to ONNX, or save it as TorchScript (torch.jit
 _HEAD = 64
 _TEXT_PICKLE = re.compile(rb"c[\w.]+\n\w+\n|\((?:dp|lp|i[\w.]+\n|c[\w.]+\n|[SVd])")
 _FIELDS = 1_000  # no format that is known here numbers its fields higher
+_MOST_FIELDS = 200_000  # of a message's top level: a frozen graph has one for each node
 
 
 class FileKind(StrEnum):
@@ -101,8 +102,12 @@ def _kind_of_protobuf(path: Path) -> FileKind:
 
 def _top_fields(data: bytes) -> set[tuple[int, int]]:
     """(field, wire type) of a protobuf message's top level; empty for bytes that are none."""
+    found: set[tuple[int, int]] = set()
     try:
-        found = {(field, wire) for field, wire, _, _ in fields(data, 0, len(data))}
+        for count, (field, wire, _, _) in enumerate(fields(data, 0, len(data))):
+            if field >= _FIELDS or count >= _MOST_FIELDS:
+                return set()
+            found.add((field, wire))
     except ValueError:
         return set()
-    return found if all(field < _FIELDS for field, _ in found) else set()
+    return found

@@ -32,6 +32,7 @@ _REACHING = frozenset(" ".join((_FILES, _READERS, _DATASETS, _SUMMARIES, _CODE))
 _NODE: _Way = {2: _OPERATOR}
 _GRAPH: _Way = {1: _NODE, 2: {1: {3: _NODE}}}
 _SAVED_MODEL: _Way = {2: {2: _GRAPH}}
+_MOST_PARTS = 5_000_000  # fields on the way to the nodes
 _LAMBDA = re.compile(rb'"(?:class_name|function_type)"\s*:\s*"(?:Lambda|__lambda__|lambda)"')
 _HINT = "Replace the layer with one of Keras' own, or export the network to ONNX where you trained it."
 
@@ -57,11 +58,14 @@ def _refuse_reaching(data: bytes, way: _Way) -> None:
 
 
 def _operators(data: bytes, way: _Way) -> Iterator[bytes]:
-    """The operator of every node of a message. Raises ValueError for bytes that are none."""
-    waiting = [(0, len(data), way)]
+    """The operator of every node of a message. Raises ValueError for bytes that are none, or of too many parts."""
+    waiting, seen = [(0, len(data), way)], 0
     while waiting:
         place, end, known = waiting.pop()
         for number, wire, start, stop in fields(data, place, end):
+            seen += 1
+            if seen > _MOST_PARTS:
+                raise ValueError(f"it has more than {_MOST_PARTS} parts")
             inner = known.get(number) if wire == BYTES else None
             if inner is _OPERATOR:
                 yield data[start:stop]

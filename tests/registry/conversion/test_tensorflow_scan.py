@@ -1,7 +1,11 @@
 """The operators of a TensorFlow graph: what reaches outside is found wherever a node may stand."""
 
+from pathlib import Path
+
 import pytest
 
+from registry.conversion import tensorflow_scan
+from registry.conversion.file_kind import kind_of
 from registry.conversion.tensorflow_scan import refuse_reaching_operators, refuse_reaching_saved_model
 from registry.errors import InvalidModel
 from registry.testing.hostile_files import saved_model, tensorflow_graph
@@ -44,6 +48,18 @@ def test_the_second_operator_of_a_node_counts() -> None:
     node = b"\x0a\x01n\x12\x05Const\x12\x08ReadFile"
     with pytest.raises(InvalidModel, match="ReadFile"):
         refuse_reaching_operators(b"\x0a" + bytes([len(node)]) + node)
+
+
+def test_a_graph_of_more_parts_than_anybody_needs_is_refused_before_its_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty_nodes = b"\x0a\x00" * 300_000
+    monkeypatch.setattr(tensorflow_scan, "_MOST_PARTS", 1_000)
+    with pytest.raises(InvalidModel, match="more than 1000 parts"):
+        refuse_reaching_operators(empty_nodes)
+    (tmp_path / "model.pb").write_bytes(empty_nodes)
+    with pytest.raises(InvalidModel, match="no format that has a way in"):
+        kind_of(tmp_path / "model.pb", None)
 
 
 def test_a_damaged_graph_is_refused() -> None:
