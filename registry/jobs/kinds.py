@@ -38,9 +38,8 @@ class Kind:
 
 VIDEO = Kind("video", "Video analysis", VideoParameters, lambda live: live.video_jobs_at_once)
 BATCH = Kind("batch", "Batch inference", BatchParameters, lambda live: live.batch_jobs_at_once)
-OPTIMISE = Kind(
-    "optimise", "Optimisation", OptimiseParameters, lambda _live: 1, alone=True
-)  # two would slow each other
+# two of one of these would slow each other, and measure that
+OPTIMISE = Kind("optimise", "Optimisation", OptimiseParameters, lambda _live: 1, alone=True)
 TUNE = Kind("tune", "Tuning", TuneParameters, lambda _live: 1, alone=True)
 TRAIN = Kind("train", "Training", TrainParameters, lambda _live: 1, alone=True)
 CLEAN = Kind("clean", "Clean-up", CleanParameters, lambda _live: 1, beside=True)

@@ -78,8 +78,6 @@ class AnswerReader:
         """
         if self._card.decoder is Decoder.YUNET:
             return tuple(output.copy() for output in outputs)  # small, and the score is a product of two of them
-        if self._card.decoder is Decoder.YOLO_OBB_NMS:
-            return (outputs[0][:, outputs[0][0, :, 4] > confidence], *outputs[1:])
         if self._card.decoder in (Decoder.YOLO, Decoder.YOLO_OBB):
             return (heads.yolo_above(outputs[0], confidence, self._extras(outputs)), *outputs[1:])
         return (heads.yolo_nms_above(outputs[0], confidence, self._extras(outputs)), *outputs[1:])

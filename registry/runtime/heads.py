@@ -31,7 +31,7 @@ def decode_yolo(output: Floats, confidence: float, iou: float, max_detections: i
     Raises:
         UnsupportedOutputs: another shape.
     """
-    rows, labels_end, best = _yolo_rows(output, extras)
+    rows, labels_end, best = yolo_rows(output, extras)
     anchors = np.flatnonzero(best > confidence)
     if len(anchors) > MAX_CANDIDATES:
         anchors = anchors[np.argsort(-best[anchors], kind="stable")[:MAX_CANDIDATES]]
@@ -55,7 +55,7 @@ def decode_yolo_nms(output: Floats, confidence: float, max_detections: int, extr
     Raises:
         UnsupportedOutputs: another shape.
     """
-    rows = _yolo_nms_rows(output, extras)
+    rows = yolo_nms_rows(output, extras)
     rows = rows[(rows[:, 4] > confidence) & np.isfinite(rows).all(axis=1)]
     rows = rows[np.argsort(-rows[:, 4], kind="stable")[:max_detections]]
     return NetworkBoxes(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.intp), rows[:, 6:])
@@ -66,18 +66,18 @@ def yolo_above(output: Floats, confidence: float, extras: int = 0) -> Floats:
 
     Raises UnsupportedOutputs.
     """
-    _, _, best = _yolo_rows(output, extras)
+    _, _, best = yolo_rows(output, extras)
     kept: Floats = output[:, :, best > confidence]
     return kept
 
 
 def yolo_nms_above(output: Floats, confidence: float, extras: int = 0) -> Floats:
     """A yolo-nms head's output with only the rows above `confidence`. Raises UnsupportedOutputs."""
-    kept: Floats = output[:, _yolo_nms_rows(output, extras)[:, 4] > confidence]
+    kept: Floats = output[:, yolo_nms_rows(output, extras)[:, 4] > confidence]
     return kept
 
 
-def _yolo_rows(output: Floats, extras: int) -> tuple[Floats, int, Floats]:
+def yolo_rows(output: Floats, extras: int) -> tuple[Floats, int, Floats]:
     """The (values, anchors), the row after the labels' last, and each anchor's best score."""
     if output.ndim != 3 or output.shape[0] != 1 or output.shape[1] < 5 + extras:
         beyond = f" + {extras}" if extras else ""
@@ -87,7 +87,7 @@ def _yolo_rows(output: Floats, extras: int) -> tuple[Floats, int, Floats]:
     return rows, labels_end, rows[4:labels_end].max(axis=0)
 
 
-def _yolo_nms_rows(output: Floats, extras: int) -> Floats:
+def yolo_nms_rows(output: Floats, extras: int) -> Floats:
     if output.ndim != 3 or output.shape[0] != 1 or output.shape[2] != 6 + extras:
         raise UnsupportedOutputs(f"expected (1, n, {6 + extras}) from a yolo-nms head, got {output.shape}")
     rows: Floats = output[0]

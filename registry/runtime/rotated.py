@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from registry.errors import UnsupportedOutputs
+from registry.runtime.heads import yolo_nms_rows, yolo_rows
 from registry.runtime.nms import Floats, Indices
 
-_CLASS_SHIFT = 7680.0  # px; keeps classes apart, as Ultralytics' non_max_suppression does (max_wh)
 _MOST_CANDIDATES = 5_000  # every pair is compared
 _BLOCK = 128
 _TINY = 1e-7
@@ -31,11 +30,9 @@ def decode_yolo_obb(output: Floats, confidence: float, iou: float, max_detection
     Raises:
         UnsupportedOutputs: another shape.
     """
-    if output.ndim != 3 or output.shape[0] != 1 or output.shape[1] < 6:
-        raise UnsupportedOutputs(f"expected (1, 4 + labels + 1, anchors) from a yolo-obb head, got {output.shape}")
-    rows: Floats = output[0]
-    best = rows[4:-1].max(axis=0)
-    anchors = np.flatnonzero((best > confidence) & np.isfinite(rows).all(axis=0))
+    rows, _, best = yolo_rows(output, 1)
+    anchors = np.flatnonzero(best > confidence)
+    anchors = anchors[np.isfinite(rows[:, anchors]).all(axis=0)]
     anchors = anchors[np.argsort(-best[anchors], kind="stable")[:_MOST_CANDIDATES]]
     rectangles = np.concatenate([rows[:4, anchors], rows[-1:, anchors]]).T
     class_ids = np.ascontiguousarray(rows[4:-1, anchors].T).argmax(axis=1)
@@ -51,9 +48,7 @@ def decode_yolo_obb_nms(output: Floats, confidence: float, max_detections: int) 
     Raises:
         UnsupportedOutputs: another shape.
     """
-    if output.ndim != 3 or output.shape[0] != 1 or output.shape[2] != 7:
-        raise UnsupportedOutputs(f"expected (1, n, 7) from a yolo-obb-nms head, got {output.shape}")
-    rows = output[0]
+    rows = yolo_nms_rows(output, 1)
     rows = rows[(rows[:, 4] > confidence) & np.isfinite(rows).all(axis=1)]
     rows = rows[np.argsort(-rows[:, 4], kind="stable")[:max_detections]]
     return RotatedBoxes(corners_of(rows[:, [0, 1, 2, 3, 6]]), rows[:, 4], rows[:, 5].astype(np.intp))
@@ -64,13 +59,12 @@ def suppress_rotated(rectangles: Floats, class_ids: Indices, iou: float, max_det
 
     Same answer as Ultralytics' for oriented boxes: a rectangle goes for a better one even where that went itself.
     """
-    shifted = rectangles.copy()
-    shifted[:, :2] += (class_ids[:, None] * np.float32(_CLASS_SHIFT)).astype(np.float32)
     kept = np.empty(0, np.intp)
-    for start in range(0, len(shifted), _BLOCK):
-        block = np.arange(start, min(start + _BLOCK, len(shifted)))
-        overlapping = overlap(shifted[: block[-1] + 1], shifted[block]) > iou
-        overlapping &= np.arange(len(overlapping))[:, None] < block
+    for start in range(0, len(rectangles), _BLOCK):
+        block = np.arange(start, min(start + _BLOCK, len(rectangles)))
+        better = np.arange(block[-1] + 1)
+        overlapping = overlap(rectangles[better], rectangles[block]) > iou
+        overlapping &= (better[:, None] < block) & (class_ids[better, None] == class_ids[block])
         kept = np.concatenate([kept, block[~overlapping.any(axis=0)]])
         if len(kept) >= max_detections:
             break
@@ -87,9 +81,10 @@ def overlap(first: Floats, second: Floats) -> Floats:
     a, b, c = a1 + a2, b1 + b2, c1 + c2
     dx, dy = first[:, :1] - second[:, 0], first[:, 1:2] - second[:, 1]
     common = a * b - c**2
-    apart = (a * dy**2 + b * dx**2) / (common + _TINY) / 4 - c * dx * dy / (common + _TINY) / 2
-    own = np.sqrt(np.maximum(a1 * b1 - c1**2, 0) * np.maximum(a2 * b2 - c2**2, 0))
-    distance = np.clip(apart + np.log(common / (4 * own + _TINY) + _TINY) / 2, _TINY, 100)
+    with np.errstate(all="ignore"):  # rectangles without an area, or larger than any picture
+        apart = (a * dy**2 + b * dx**2) / (common + _TINY) / 4 - c * dx * dy / (common + _TINY) / 2
+        own = np.sqrt(np.maximum(a1 * b1 - c1**2, 0) * np.maximum(a2 * b2 - c2**2, 0))
+        distance = np.clip(apart + np.log(common / (4 * own + _TINY) + _TINY) / 2, _TINY, 100)
     alike: Floats = 1 - np.sqrt(1 - np.exp(-distance) + _TINY)
     return alike
 

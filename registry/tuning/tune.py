@@ -74,7 +74,6 @@ def tune(
     then on; what does becomes a new version beside it, which no alias names. Everything is measured before anything
     is kept. Raises Forbidden, ModelNotFound, VersionNotFound, InvalidInput, Cancelled, MlflowUnavailable.
     """
-    wanted.check()
     found = models.resolve(actor, name, version=version, alias=alias)
     watch = watch or Watch(wanted.minutes * 60)
     return keep(models, actor, found, find(models, actor, found, wanted, watch))

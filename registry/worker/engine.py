@@ -189,9 +189,8 @@ def _first_word(connection: Connection) -> dict[str, Any]:
 
 def _bound_waiting(connection: Connection) -> None:
     """Let no half-sent message hold up the thread that asks for the cameras."""
-    seconds, rest = divmod(
-        ANSWER_MOST_S / 2, 1
-    )  # for each of two writes: one that takes a part, one that takes nothing
+    # for each of two writes: one that takes a part, one that takes nothing
+    seconds, rest = divmod(ANSWER_MOST_S / 2, 1)
     limit = struct.pack("ll", int(seconds), int(rest * 1e6))
     with socket.socket(fileno=os.dup(connection.fileno())) as pair:
         for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):

@@ -67,9 +67,9 @@ def test_thousands_on_top_of_one_another_are_answered_with_one():
 
 @pytest.mark.parametrize("shape", [(1, 5, 9), (2, 7, 9), (7, 9)])
 def test_another_shape_is_refused(shape: tuple[int, ...]):
-    with pytest.raises(UnsupportedOutputs, match="yolo-obb head"):
+    with pytest.raises(UnsupportedOutputs, match="yolo head"):
         decode_yolo_obb(np.zeros(shape, np.float32), 0.25, 0.5, 10)
-    with pytest.raises(UnsupportedOutputs, match="yolo-obb-nms head"):
+    with pytest.raises(UnsupportedOutputs, match="yolo-nms head"):
         decode_yolo_obb_nms(np.zeros(shape, np.float32), 0.25, 10)
 
 
