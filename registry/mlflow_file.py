@@ -1,19 +1,13 @@
 """`mlflow.yaml`: where MLflow is, its experiments, and the catalogue of models to start from."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from registry.errors import InvalidSetting
+from registry.yaml_files import invalid, read_yaml
 
-# what PyYAML raises over text that is no YAML; tags of its core (`!!bool x`) raise whatever their reading does
-NOT_YAML = (
-    yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError,
-)  # fmt: skip
 AccessLevel = Literal["public", "authenticated", "premium", "private"]
 
 
@@ -62,21 +56,3 @@ def parse_mlflow_file(path: Path, _changed_ns: int) -> MlflowFile:
         return MlflowFile.model_validate(read_yaml(path))
     except ValidationError as error:
         raise invalid(error, str(path)) from error
-
-
-def read_yaml(path: Path) -> Mapping[str, Any]:
-    """A mapping of settings; empty for a file that is missing. Raises InvalidSetting."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, *NOT_YAML) as error:
-        raise InvalidSetting(f"{path} is not readable YAML: {error}") from error
-    if content is not None and not isinstance(content, dict):
-        raise InvalidSetting(f"{path}: expected a mapping of settings, got {type(content).__name__}")
-    return content or {}
-
-
-def invalid(error: ValidationError, where: str) -> InvalidSetting:
-    """The first problem of a file or of the environment, told by the name of its field."""
-    first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    return InvalidSetting(f"{where}: {name}: {first['msg']}, got {first['input']!r:.200}", details={"setting": name})

@@ -12,7 +12,8 @@ from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from registry.errors import HomeNotWritable, InvalidSetting
-from registry.mlflow_file import MlflowFile, invalid, parse_mlflow_file, read_yaml
+from registry.mlflow_file import MlflowFile, parse_mlflow_file
+from registry.yaml_files import invalid, read_yaml
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "NEXUSAI_"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry.errors import InvalidInput
 from registry.jobs.train_parameters import Recipe
-from registry.mlflow_file import NOT_YAML
+from registry.yaml_files import NOT_YAML
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 

@@ -11,8 +11,8 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from registry.errors import InvalidDataset
-from registry.mlflow_file import NOT_YAML
 from registry.training.datasets.problems import Findings, ProblemKind
+from registry.yaml_files import NOT_YAML
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
