@@ -16,7 +16,7 @@ from registry.jobs.train_parameters import Augment, Recipe
 from registry.jobs.tuning_parameters import CLASS_BOUND, FORMS, Bound, Form, OptimiseParameters, TuneParameters
 from registry.jobs.video import videos as video
 from registry.jobs.video.parameters import VideoAsked
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 from registry.recordings.library import Recordings
 from registry.records import Job, utc_now
 from registry.training.finetune.start import TrainingAsked, Trainings

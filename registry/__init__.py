@@ -102,7 +102,7 @@ class Model:
         Thresholds default to the card's. Raises InvalidImage, ImageTooLarge, InvalidInput.
         """
         from registry.access.actor import local_actor
-        from registry.models.serving import Thresholds
+        from registry.models.thresholds import Thresholds
 
         return self._serving.predict(
             local_actor(),
@@ -125,7 +125,7 @@ class Model:
         own. Raises as `predict`.
         """
         from registry.access.actor import local_actor
-        from registry.models.serving import Thresholds
+        from registry.models.thresholds import Thresholds
         from registry.runtime.prompts import Prompts
 
         return self._serving.predict(

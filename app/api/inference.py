@@ -15,7 +15,7 @@ from app.api.streamed_form import checked, described, read_form
 from app.api.waiting import AdmittedRoute, while_connected
 from registry.errors import InvalidInput, UploadTooLarge
 from registry.models.answer import Answer
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 from registry.runtime.prompts import Prompts
 from registry.vision.encoding import encode_jpeg
 

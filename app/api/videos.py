@@ -19,7 +19,7 @@ from registry.errors import InvalidInput, UploadTooLarge
 from registry.jobs.video.parameters import VideoAsked
 from registry.jobs.video.videos import Asked, Stretch
 from registry.models.quarantine import chunks_of
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 from registry.records import Job
 
 router = APIRouter(prefix="/inference", tags=["jobs"])

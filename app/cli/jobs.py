@@ -69,7 +69,7 @@ def submit_batch(  # noqa: PLR0913, PLR0917 - its options
 ) -> None:
     """Run a model on many images."""
     from registry.jobs.batches import Asked
-    from registry.models.serving import Thresholds
+    from registry.models.thresholds import Thresholds
 
     rooms, actor = open_rooms()
     asked = Asked(model, version, alias, Thresholds(confidence, iou), annotate)
@@ -104,7 +104,7 @@ def submit_video(  # noqa: PLR0913, PLR0917 - its options
     """Analyse a video: tracks, counts, charts, an annotated film."""
     from registry.jobs.video.places import read_places
     from registry.jobs.video.videos import Asked
-    from registry.models.serving import Thresholds
+    from registry.models.thresholds import Thresholds
 
     rooms, actor = open_rooms()
     if bool(file) == bool(path):

@@ -164,7 +164,7 @@ def predict(  # noqa: PLR0913, PLR0917 - its options
     """Run a model on one image."""
     from app.platform import Platform
     from registry.access.actor import local_actor
-    from registry.models.serving import Thresholds
+    from registry.models.thresholds import Thresholds
 
     if not image.is_file():
         raise InvalidImage(f"{image} is not a file")

@@ -14,7 +14,7 @@ from registry.errors import InvalidInput, RegistryError
 from registry.jobs.batch_inputs import Upload
 from registry.jobs.batches import Asked
 from registry.models.quarantine import chunks_of
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 from registry.records import Job
 from registry.runtime.card import Task
 

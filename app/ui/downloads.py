@@ -11,7 +11,7 @@ from app.ui.inference_run import Run
 from app.ui.session import platform
 from registry.models import exports
 from registry.models.answer import Answer
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 
 
 def draw(run: Run, name: str, answer: Answer, body: Mapping[str, Any], wanted: Thresholds) -> None:

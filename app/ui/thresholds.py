@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.ui.frame import card
 from registry.models.answer import KeptRun
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 from registry.runtime.card import SUPPRESSED_HERE, WITH_BOXES, Task
 
 _MOST_SHOWN = 300

@@ -14,7 +14,7 @@ from registry.errors import InvalidInput, RegistryError
 from registry.jobs.video.places import asked_about, parse_places
 from registry.jobs.video.videos import Asked
 from registry.models.quarantine import chunks_of
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 from registry.records import Job
 from registry.runtime.card import WITH_BOXES
 

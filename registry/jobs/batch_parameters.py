@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 
 
 class BatchParameters(BaseModel):

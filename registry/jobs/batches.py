@@ -14,7 +14,7 @@ from registry.jobs.image_folders import ImageFolder, OpenDataset, no_datasets, o
 from registry.jobs.jobs import Jobs
 from registry.jobs.kinds import BATCH
 from registry.models.registry import ModelRegistry
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 from registry.records import Job, new_id
 from registry.runtime.card import Task
 from registry.runtime.raw_answer import resolve_thresholds

@@ -47,7 +47,7 @@ def submit_video(  # noqa: PLR0913 - what one may ask
     from registry.jobs.video.videos import Asked
     from registry.models.quarantine import chunks_of
     from registry.models.reference import Reference
-    from registry.models.serving import Thresholds
+    from registry.models.thresholds import Thresholds
 
     if bool(video) == bool(path):
         raise InvalidInput("give either a video or the path of one on the server")

@@ -3,7 +3,6 @@
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -26,6 +25,7 @@ from registry.models.opening import Opening
 from registry.models.registry import ModelRegistry
 from registry.models.resolving import Asked, Resolver
 from registry.models.swapping import Line, Swaps
+from registry.models.thresholds import OF_THE_CARD, Thresholds
 from registry.models.types import CHAMPION, ModelVersion
 from registry.runtime.adaptive_session import Host
 from registry.runtime.admission import Admission
@@ -42,15 +42,6 @@ from registry.vision.images import ImageBgr, decode_image
 
 _AWAY = (MlflowUnavailable, StorageUnavailable, DatabaseUnavailable)  # says nothing about a version
 LEAST_CONFIDENCE = 0.01  # of what a kept run holds: an untrained detector has thousands of boxes below
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """What a request may ask for; None means the card's default."""
-
-    confidence: float | None = None
-    iou: float | None = None
-    max_detections: int | None = None
 
 
 class Serving:
@@ -96,7 +87,7 @@ class Serving:
         model: str,
         version: int | None = None,
         alias: str | None = None,
-        thresholds: Thresholds = Thresholds(),
+        thresholds: Thresholds = OF_THE_CARD,
         prompts: Prompts | None = None,
     ) -> Answer:
         """Answer about one image: encoded bytes, or a (height, width, 3) uint8 BGR array.

@@ -12,11 +12,12 @@ from typing import Any
 
 import httpx
 
+from registry.access.accounts import Accounts
 from registry.access.actor import local_actor
 from registry.access.live import Change, Live, SettingsEditor
 from registry.errors import ProcessFailed
 from registry.models.process import free_port, wait_for
-from registry.records import open_database
+from registry.records import Role, open_database
 from registry.settings import PROJECT_ROOT, Settings, child_environment, load_settings
 
 ADMIN, PASSWORD = "ada", "correct horse battery"
@@ -61,8 +62,7 @@ def running_platform(
     settings.prepare_home()
     environment = child_environment(settings)
     if administrator:
-        create = nexusai("admin", "create", "--username", ADMIN, "--password-stdin", python=python)
-        subprocess.run(create, input=PASSWORD.encode(), env=environment, check=True, cwd=PROJECT_ROOT)  # noqa: S603
+        _make_administrator(settings)
     log = settings.logs / "up.log"
     process = _start(nexusai("up", *(["--demo"] if demo else []), python=python), environment, log)
     try:
@@ -97,6 +97,14 @@ def change_settings(running: Running, **values: Any) -> None:
 def lift_limits(running: Running) -> None:
     """Let everybody ask as fast as they can, with one token all day."""
     change_settings(running, limits_on=False, access_token_minutes=1_440)
+
+
+def _make_administrator(settings: Settings) -> None:
+    """As `nexusai admin create` does, without waiting for another interpreter."""
+    database = open_database(settings.records_url)
+    database.upgrade()
+    Accounts(database, settings).create(local_actor(), ADMIN, PASSWORD, Role.ADMIN)
+    database.close()
 
 
 def _start(line: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:

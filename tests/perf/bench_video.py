@@ -30,7 +30,7 @@ from registry.jobs.video.parameters import VideoAsked
 from registry.jobs.video.videos import Asked, Videos
 from registry.models.process import running_mlflow
 from registry.models.publish import Draft
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 from registry.records import Job, jobs
 from registry.runtime.card import ModelCard
 from registry.runtime.infer_card import infer_card

@@ -16,7 +16,8 @@ import supervision as sv
 from registry.errors import EngineBusy
 from registry.models.answer import Answer
 from registry.models.loaded import Loaded
-from registry.models.serving import Serving, Thresholds
+from registry.models.serving import Serving
+from registry.models.thresholds import Thresholds
 from registry.runtime.card import InputSpec
 from registry.streams.frames import UInt8, planes
 from registry.streams.video_frames import Picture

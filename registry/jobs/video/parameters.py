@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry.errors import InvalidZone
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 
 if TYPE_CHECKING:  # whoever knows the kinds of jobs needs no tracker
     from registry.streams.video_frames import Sampling

@@ -17,7 +17,7 @@ from registry.jobs.video.parameters import UPLOAD, VideoAsked, VideoParameters
 from registry.jobs.video.sources import STORED, open_on_server, open_source
 from registry.models.quarantine import chunks_of
 from registry.models.registry import ModelRegistry
-from registry.models.serving import Thresholds
+from registry.models.thresholds import Thresholds
 from registry.records import Job, new_id
 from registry.runtime.card import WITH_BOXES
 from registry.runtime.raw_answer import resolve_thresholds

@@ -34,7 +34,7 @@ def submit_batch(
     from registry.jobs.notebook import job
     from registry.models.quarantine import chunks_of
     from registry.models.reference import Reference
-    from registry.models.serving import Thresholds
+    from registry.models.thresholds import Thresholds
 
     if [bool(images), bool(folder), bool(dataset)].count(True) != 1:
         raise InvalidInput("give either images, a folder or a dataset")

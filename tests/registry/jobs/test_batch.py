@@ -27,7 +27,8 @@ from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobRun, execute
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
-from registry.models.serving import Serving, Thresholds
+from registry.models.serving import Serving
+from registry.models.thresholds import Thresholds
 from registry.models.types import CHAMPION
 from registry.records import Database, Job, JobState, jobs
 from registry.runtime.card import MODEL_FILE, ModelCard

@@ -30,7 +30,8 @@ from registry.jobs.video.scene import Scene
 from registry.jobs.video.videos import Asked, Stretch, Videos
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
-from registry.models.serving import Serving, Thresholds
+from registry.models.serving import Serving
+from registry.models.thresholds import Thresholds
 from registry.models.types import CHAMPION
 from registry.recordings.library import Recordings
 from registry.records import Database, Job, JobState, RecordingSegment, jobs

@@ -8,7 +8,8 @@ from registry.errors import Forbidden, InvalidImage, InvalidInput, ModelNotFound
 from registry.models.many import Picture, each
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
-from registry.models.serving import Serving, Thresholds
+from registry.models.serving import Serving
+from registry.models.thresholds import Thresholds
 from registry.models.types import CHAMPION
 from registry.records import Role
 from registry.runtime.prompts import Prompts
