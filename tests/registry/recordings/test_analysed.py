@@ -2,6 +2,9 @@
 
 from datetime import datetime, timedelta
 
+import pytest
+
+from registry.errors import InvalidInput
 from registry.jobs.jobs import Jobs
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import execute
@@ -11,6 +14,7 @@ from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
 from registry.models.serving import Serving
 from registry.models.types import CHAMPION
+from registry.recordings import library
 from registry.records import Job, JobState, jobs
 from registry.testing import onnx_models as made
 from tests.registry.recordings.conftest import ADMIN, Cellar, Film, enter_film
@@ -40,3 +44,18 @@ def test_segments_of_a_stream_are_one_film_for_a_job(
     first, last = (datetime.fromisoformat(result["video"][name]) for name in ("recorded_from", "recorded_to"))
     assert abs(first - film.kept[0].started_at) < timedelta(seconds=0.5)
     assert abs(last - film.kept[-1].ended_at) < timedelta(seconds=1)
+
+
+def test_more_recordings_than_one_film_holds_are_refused_and_not_cut_off(
+    lite: Cellar, film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter_film(lite, film)
+    span = (film.kept[0].started_at, film.kept[-1].ended_at)
+    monkeypatch.setattr(library, "_MOST_SEGMENTS", len(film.kept) - 1)
+    for ask in (lite.library().export, lite.library().film):
+        with pytest.raises(InvalidInput, match="ask for a shorter time"):
+            ask(ADMIN, "cam", *span)
+    monkeypatch.setattr(library, "_MOST_SEGMENTS", len(film.kept))
+    made = lite.library().film(ADMIN, "cam", *span)
+    made.path.unlink()
+    assert made.ended_at - made.started_at > span[1] - span[0] - timedelta(seconds=1)
