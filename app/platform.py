@@ -42,7 +42,6 @@ from registry.storage import Storage, open_storage
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges
 from registry.training.datasets.event_samples import EventSamples
-from registry.training.datasets.images import images_of
 from registry.training.datasets.workspace import Workspace
 from registry.training.finetune.start import Trainings
 from registry.tuning.measuring import Measuring
@@ -113,14 +112,7 @@ class Platform:
         events = Events(database, storage, live)
         viewing = Viewing(database)
         cameras = Cameras(settings, database, live, models)
-        batches = Batches(jobs, models, images_of(datasets))
-        videos, recordings = Videos(jobs, models), Recordings(settings, live, database, storage)
-        measuring, trainings, caring = (
-            Measuring(jobs, models, datasets),
-            Trainings(jobs, models, datasets),
-            Caring(jobs),
-        )
-        starting = Rooms(batches, videos, recordings, measuring, trainings, caring)
+        starting = Rooms.over(jobs, models, datasets, Recordings(settings, live, database, storage))
         return cls(
             settings=settings,
             database=database,
@@ -143,17 +135,17 @@ class Platform:
             serving=serving,
             gallery=Gallery(serving, database),
             jobs=jobs,
-            batches=batches,
-            measuring=measuring,
-            caring=caring,
+            batches=starting.batches,
+            measuring=starting.measuring,
+            caring=starting.caring,
             schedules=Schedules(database, schedulable(starting)),
-            videos=videos,
+            videos=starting.videos,
             prefect=PrefectApi(settings),
             datasets=datasets,
             dataset_changes=dataset_changes,
-            trainings=trainings,
+            trainings=starting.trainings,
             history=History(database, live),
-            recordings=recordings,
+            recordings=starting.recordings,
             receivers=Receivers(settings, live, database, storage),
             cameras=cameras,
             camera_groups=CameraGroups(database),

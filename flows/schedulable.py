@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,16 +11,23 @@ from registry.access import Action, Actor
 from registry.jobs.batches import Asked, Batches
 from registry.jobs.care_parameters import BackupParameters, CleanParameters
 from registry.jobs.caring import Caring
+from registry.jobs.jobs import Jobs
 from registry.jobs.schedules import Startable
 from registry.jobs.train_parameters import Augment, Recipe
 from registry.jobs.tuning_parameters import CLASS_BOUND, FORMS, Bound, Form, OptimiseParameters, TuneParameters
 from registry.jobs.video import videos as video
 from registry.jobs.video.parameters import VideoAsked
+from registry.models.registry import ModelRegistry
 from registry.models.thresholds import Thresholds
 from registry.recordings.library import Recordings
 from registry.records import Job, utc_now
+from registry.training.datasets.catalogue import Datasets
+from registry.training.datasets.images import images_of
 from registry.training.finetune.start import TrainingAsked, Trainings
 from registry.tuning.measuring import Measuring
+
+_LONGEST_H = 24.0
+_WRITTEN = timedelta(minutes=1)  # later a recording lasts until it is decided whether it stays, and is written down
 
 
 class _OfModel(BaseModel):
@@ -50,7 +57,9 @@ class VideoSchedule(_OfModel):
 
     path: str = Field("", max_length=1_000, description="a video on the server that jobs may read")
     camera: str = Field("", max_length=32, description="instead: a camera by its id")
-    hours: float = Field(1.0, gt=0, le=24, description="of the camera's recordings: the last so many")
+    hours: float | None = Field(
+        None, gt=0, le=24, description="of the camera's recordings: the last so many; empty: since the last time"
+    )
     confidence: float | None = Field(None, ge=0, le=1, description="empty: from the model's card")
     every: int = Field(1, ge=1, le=1_000, description="look at each so-many-th picture")
     track: bool = Field(True, description="follow things from picture to picture")
@@ -107,7 +116,7 @@ class _Batch:
         else:
             self.batches.check_folder(actor, _asked(given), given.folder)
 
-    def start(self, actor: Actor, given: BatchSchedule, key: str) -> Job:
+    def start(self, actor: Actor, given: BatchSchedule, key: str, last_at: datetime | None) -> Job:
         """See `Startable`: the images decide which batch it is, so that the same ones are not answered again."""
         if given.dataset:
             return self.batches.start_dataset(actor, _asked(given), given.dataset)
@@ -126,15 +135,15 @@ class _Video:
         if given.path:
             self.videos.check_path(actor, _film(given), given.path)
             return
-        last = _last(given)
+        last = _last(given, None)
         self.videos.check(actor, _film(given))
-        self.recordings.check_export(actor, last.camera_id, last.since, last.until)
+        self.recordings.check_film(actor, last.camera_id, last.since, last.until)
 
-    def start(self, actor: Actor, given: VideoSchedule, key: str) -> Job:
+    def start(self, actor: Actor, given: VideoSchedule, key: str, last_at: datetime | None) -> Job:
         """See `Startable`: a file that is as it was is not looked at again."""
         if given.path:
             return self.videos.start_path(actor, _film(given), given.path)
-        return self.videos.start_camera(actor, _film(given), self.recordings, _last(given), key)
+        return self.videos.start_camera(actor, _film(given), self.recordings, _last(given, last_at), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +156,7 @@ class _Training:
         """See `Startable`."""
         self.trainings.parameters(actor, _lesson(given))
 
-    def start(self, actor: Actor, given: TrainSchedule, key: str) -> Job:
+    def start(self, actor: Actor, given: TrainSchedule, key: str, last_at: datetime | None) -> Job:
         """See `Startable`: versions decide which training it is, so that the same one is not done again."""
         return self.trainings.start(actor, _lesson(given))
 
@@ -166,7 +175,7 @@ class _Measurement:
         """See `Startable`."""
         self.measuring.check(actor, self._wanted(actor, given))
 
-    def start(self, actor: Actor, given: _Measured, key: str) -> Job:
+    def start(self, actor: Actor, given: _Measured, key: str, last_at: datetime | None) -> Job:
         """See `Startable`."""
         return self.begin(actor, self._wanted(actor, given), key)
 
@@ -188,7 +197,7 @@ class _Care:
         """See `Startable`."""
         self.caring.check(actor)
 
-    def start(self, actor: Actor, given: BaseModel, key: str) -> Job:
+    def start(self, actor: Actor, given: BaseModel, key: str, last_at: datetime | None) -> Job:
         """See `Startable`."""
         return self.begin(actor, given, key)
 
@@ -203,6 +212,18 @@ class Rooms:
     measuring: Measuring
     trainings: Trainings
     caring: Caring
+
+    @classmethod
+    def over(cls, jobs: Jobs, models: ModelRegistry, datasets: Datasets, recordings: Recordings) -> Self:
+        """The ways in to one platform's jobs."""
+        return cls(
+            Batches(jobs, models, images_of(datasets)),
+            video.Videos(jobs, models),
+            recordings,
+            Measuring(jobs, models, datasets),
+            Trainings(jobs, models, datasets),
+            Caring(jobs),
+        )
 
 
 def schedulable(rooms: Rooms) -> Mapping[str, Startable]:
@@ -228,9 +249,13 @@ def _film(given: VideoSchedule) -> video.Asked:
     return video.Asked(given.model, None, given.alias, Thresholds(given.confidence), about)
 
 
-def _last(given: VideoSchedule) -> video.Stretch:
-    now = utc_now()
-    return video.Stretch(given.camera, now - timedelta(hours=given.hours), now)
+def _last(given: VideoSchedule, last_at: datetime | None) -> video.Stretch:
+    """What is recorded, decided and written down by now, from where the last time ended or so many hours long."""
+    until = utc_now() - _WRITTEN
+    since = until - timedelta(hours=given.hours or _LONGEST_H)
+    if given.hours is None and last_at is not None:
+        since = max(since, last_at - _WRITTEN)
+    return video.Stretch(given.camera, since, until)
 
 
 def _lesson(given: TrainSchedule) -> TrainingAsked:

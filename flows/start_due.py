@@ -6,11 +6,8 @@ from flows.logs import configure_logs
 from flows.schedulable import Rooms, schedulable
 from registry.access.live import Live
 from registry.errors import RegistryError
-from registry.jobs.batches import Batches
-from registry.jobs.caring import Caring
 from registry.jobs.jobs import Jobs
 from registry.jobs.schedules import Schedules
-from registry.jobs.video.videos import Videos
 from registry.libraries import prepare_libraries
 from registry.models.registry import ModelRegistry
 from registry.recordings.library import Recordings
@@ -18,10 +15,7 @@ from registry.records import Database, open_database, utc_now
 from registry.settings import Settings, load_settings
 from registry.storage import open_storage
 from registry.training.datasets.catalogue import Datasets
-from registry.training.datasets.images import images_of
 from registry.training.datasets.workspace import Workspace
-from registry.training.finetune.start import Trainings
-from registry.tuning.measuring import Measuring
 
 _log = structlog.get_logger(__name__)
 
@@ -44,15 +38,12 @@ def main() -> None:
 
 def _rooms(settings: Settings, database: Database) -> Rooms:
     storage = open_storage(settings.storage_root, settings.storage_endpoint)
-    live, jobs = Live(database, settings), Jobs(database, storage)
-    models, datasets = ModelRegistry(settings, database, live), Datasets(database, Workspace(settings))
-    return Rooms(
-        Batches(jobs, models, images_of(datasets)),
-        Videos(jobs, models),
+    live = Live(database, settings)
+    return Rooms.over(
+        Jobs(database, storage),
+        ModelRegistry(settings, database, live),
+        Datasets(database, Workspace(settings)),
         Recordings(settings, live, database, storage),
-        Measuring(jobs, models, datasets),
-        Trainings(jobs, models, datasets),
-        Caring(jobs),
     )
 
 

@@ -10,6 +10,7 @@
     job = nx.submit_batch("digit-detector", ["photos.zip"])  # beside the notebook, in the platform's runner
     job = nx.submit_batch("digit-detector", dataset="bolts/2")  # the pictures of a dataset's version
     job = nx.submit_video("digit-detector", "gate.mp4")      # tracks, counts and a film of a video, likewise
+    job = nx.submit_video("digit-detector", camera="Gate", since="2026-11-27 08:00", until="2026-11-27 09:00")
     job.watch(print)                                  # how far it is, until it has ended
     job.frame()                                       # what it found, as a DataFrame
     job = nx.fine_tune("digit-detector", "bolts/2", epochs=10, told=print)   # a candidate, trained here

@@ -1,12 +1,13 @@
 """`nexusai jobs …`."""
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.say import as_json, line, table
+from app.cli.say import TIMES, as_json, line, table
 from registry.errors import InvalidInput
 from registry.settings import load_settings
 
@@ -89,6 +90,11 @@ def submit_video(  # noqa: PLR0913, PLR0917 - its options
     model: Annotated[str, typer.Option(help="the registered name")],
     file: Annotated[Path | None, typer.Argument(help="a video, which is copied")] = None,
     path: Annotated[str, typer.Option(help="instead: a video below NEXUSAI_BATCH_FOLDERS, read in place")] = "",
+    camera: Annotated[str, typer.Option(help="instead: what a camera recorded, by its name or id")] = "",
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=TIMES, help="of a camera: from then on, UTC")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option("--to", formats=TIMES, help="of a camera: up to then, UTC")] = None,
     version: Annotated[int | None, typer.Option(help="a version number")] = None,
     alias: Annotated[str | None, typer.Option(help="an alias; the default is champion")] = None,
     confidence: Annotated[float | None, typer.Option(min=0, max=1)] = None,
@@ -103,26 +109,26 @@ def submit_video(  # noqa: PLR0913, PLR0917 - its options
 ) -> None:
     """Analyse a video: tracks, counts, charts, an annotated film."""
     from registry.jobs.video.places import read_places
-    from registry.jobs.video.videos import Asked
+    from registry.jobs.video.videos import Asked, Stretch
     from registry.models.thresholds import Thresholds
 
     rooms, actor = open_rooms()
-    if bool(file) == bool(path):
-        raise InvalidInput("name either a video or one on the server with --path")
+    if [bool(file), bool(path), bool(camera)].count(True) != 1:
+        raise InvalidInput("name either a video, or one on the server with --path, or a camera with --camera")
+    if bool(camera) != bool(since and until) or bool(since) != bool(until):
+        raise InvalidInput("a camera goes with --from and --to, and they with a camera")
     about = read_places(places, every=every, fps=fps, track=track, annotate=annotate)
     asked = Asked(model, version, alias, Thresholds(confidence, iou), about)
     if path:
         job = rooms.videos.start_path(actor, asked, path)
+    elif since and until:
+        stretch = Stretch(rooms.cameras.named(actor, camera).id, since.replace(tzinfo=UTC), until.replace(tzinfo=UTC))
+        job = rooms.videos.start_camera(actor, asked, rooms.recordings, stretch)
     elif file and file.is_file():
         job = rooms.videos.start_upload(actor, asked, file.name, _chunks(file))
     else:
         raise InvalidInput(f"{file} is not a file")
-    if wait:
-        _watch(_handle(rooms, actor, job.id), json=json)
-    elif json:
-        as_json(rooms.jobs.to_dict(job))
-    else:
-        line(f"Job {job.id}. `nexusai jobs watch {job.id[:12]}` shows how far it is.")
+    follow(rooms, actor, job, wait=wait, json=json)
 
 
 @group.command("watch")

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from app.cli.say import as_json, line, moment, table
+from app.cli.say import TIMES, as_json, line, moment, table
 from registry.settings import load_settings
 
 group = typer.Typer(help="What cameras recorded.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 Camera = Annotated[str, typer.Argument(help="the camera's name or id")]
-Time = Annotated[datetime, typer.Argument(formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"], help="in UTC")]
+Time = Annotated[datetime, typer.Argument(formats=TIMES, help="in UTC")]
 
 
 @group.command("list")

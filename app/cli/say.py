@@ -9,6 +9,8 @@ from typing import Any
 from app.supervisor import REFUSED
 from registry.errors import RegistryError, StartError
 
+TIMES = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]  # as options and arguments take them, in UTC
+
 
 def refuse(error: RegistryError) -> int:
     """Print a refusal to standard error, as JSON where no person reads it; returns the exit status."""

@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.ui import batch_form, filters, job_detail, schedule_list, video_form
+from app.ui import batch_form, filters, job_detail, recorded_part, schedule_list, video_form
 from app.ui.frame import page_header
 from app.ui.job_row import STATES, job_row
 from app.ui.pager import page_number, pager
@@ -57,6 +57,7 @@ def _start(actor: Actor, actions: DeltaGenerator) -> None:
     if starting in forms:
         if actions.button("Close", key="jobs.close", icon=":material/close:"):
             st.session_state["jobs.starting"] = ""
+            recorded_part.forget()
             st.rerun()
         forms[starting].draw(actor)
         return

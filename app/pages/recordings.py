@@ -47,7 +47,7 @@ def draw() -> None:
     with right:
         _figures(spans)
         if allowed(actor, Action.EXPORT_RECORDING):
-            recording_export.draw(camera.id, wanted, begins)
+            recording_export.draw(actor, camera, wanted, begins)
 
 
 def _which(cameras: dict[str, CameraView]) -> tuple[CameraView, date]:

@@ -1,5 +1,6 @@
 """What came of a video: the film, who was when and where, the best pictures, the files."""
 
+from datetime import datetime
 from html import escape
 from typing import Any, BinaryIO
 
@@ -9,6 +10,7 @@ import streamlit as st
 
 from app.ui.frame import card
 from app.ui.job_downloads import downloads
+from app.ui.local_time import local
 from app.ui.session import platform
 from app.ui.text import plain
 from registry.access import Actor
@@ -26,6 +28,11 @@ def draw(actor: Actor, job: dict[str, Any], result: dict[str, Any]) -> None:
     links = {each["name"]: each["href"] for each in result["files"]}
     for note in result["notes"]:
         st.warning(plain(note), icon=":material/content_cut:")
+    if "recorded_from" in result["video"]:
+        since, until = (
+            local(datetime.fromisoformat(result["video"][name])) for name in ("recorded_from", "recorded_to")
+        )
+        st.caption(f"Recorded on {since:%d %b %Y}, {since:%H:%M:%S} to {until:%H:%M:%S}")
     _figures(result)
     left, right = st.columns([0.62, 0.38], gap="medium")
     with left:

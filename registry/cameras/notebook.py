@@ -57,7 +57,7 @@ def camera_events(  # noqa: PLR0913 - the filters
     cameras, events = _rooms()
     camera_id = cameras.named(local_actor(), camera).id if camera else ""
     wanted = EventFilter(
-        camera_id, kind=kind, label=label, zone=zone, text=text, since=_moment(since), until=_moment(until)
+        camera_id, kind=kind, label=label, zone=zone, text=text, since=moment_of(since), until=moment_of(until)
     )
     found, _ = events.page(local_actor(), wanted, size=newest)
     columns = [
@@ -74,7 +74,15 @@ def event_picture(event_id: str, which: str = "snapshot") -> bytes:
     return _rooms()[1].picture(local_actor(), event_id, "thumbnail" if which == "thumbnail" else "snapshot")
 
 
-def _moment(given: datetime | str | None) -> datetime | None:
+def camera_id_of(name: str) -> str:
+    """The id of a camera that is named by its name or id. Raises CameraNotFound."""
+    from registry.access.actor import local_actor
+
+    return _rooms()[0].named(local_actor(), name).id
+
+
+def moment_of(given: datetime | str | None) -> datetime | None:
+    """An aware time; a text or a time without a zone is in UTC. Raises InvalidInput."""
     import pandas as pd
 
     from registry.errors import InvalidInput

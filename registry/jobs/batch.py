@@ -79,7 +79,7 @@ def predict_batch(
         else:
             _elsewhere(run, parts, len(images), spread)
     run.progress(parts.end, len(images), "writing the results")
-    result = write_results(run.files, run.ticket, parts, ready.version.card.task, annotated=parameters.annotate)
+    result = write_results(run.files, run.ticket, parts, ready.version.card, annotated=parameters.annotate)
     figures = ("images", "answered", "found", "failed_total")
     note_in_mlflow(rooms.models, run, {name: float(result[name]) for name in figures})
     return {**result, "model": {"name": ready.version.name, "version": ready.version.version}}

@@ -8,11 +8,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from registry.jobs.batch_parts import Parts
 from registry.jobs.batch_table import rows_in, schema_of, table_of
 from registry.jobs.files import JobFiles
+from registry.runtime.card import ModelCard
 from registry.storage.scratch import room_for
 
 MOST_LISTED = 1_000  # failed images in the job itself; all of them are in results.jsonl
@@ -20,17 +22,17 @@ _MOST_LABELS = 50
 _CHUNK = 1 << 20
 
 
-def write_results(files: JobFiles, ticket: int, parts: Parts, task: str, *, annotated: bool) -> dict[str, Any]:
+def write_results(files: JobFiles, ticket: int, parts: Parts, card: ModelCard, *, annotated: bool) -> dict[str, Any]:
     """Write the files of a run's own folder, and give the job's result. Raises StorageUnavailable."""
     tally = _Tally()
     with room_for("the results"), tempfile.TemporaryDirectory(prefix="nexusai-batch-") as scratch:
         made = {"results.jsonl": Path(scratch, "results.jsonl"), "results.parquet": Path(scratch, "results.parquet")}
-        names = _write_tables(parts, task, made, tally)
+        names = _write_tables(parts, schema_of(card), made, tally)
         if annotated:
             made["annotated.zip"] = Path(scratch, "annotated.zip")
             _write_pictures(parts, names, made["annotated.zip"])
         stored = [_stored(files, ticket, name, path) for name, path in made.items()]
-    return {**tally.result(), "task": task, "files": stored}
+    return {**tally.result(), "task": str(card.task), "files": stored}
 
 
 class _Tally:
@@ -67,16 +69,16 @@ class _Tally:
         }
 
 
-def _write_tables(parts: Parts, task: str, made: dict[str, Path], tally: _Tally) -> list[str]:
+def _write_tables(parts: Parts, schema: pa.Schema, made: dict[str, Path], tally: _Tally) -> list[str]:
     """Both tables in one pass; the names of the images."""
     names = []
-    with made["results.jsonl"].open("wb") as out, pq.ParquetWriter(made["results.parquet"], schema_of(task)) as table:
+    with made["results.jsonl"].open("wb") as out, pq.ParquetWriter(made["results.parquet"], schema) as table:
         for part in parts.lines():
             out.writelines(line + b"\n" for line in part)
             lines = [orjson.loads(line) for line in part]
             names += [line["file"] for line in lines]
             tally.count(lines)
-            table.write_table(table_of(task, lines))
+            table.write_table(table_of(schema, lines))
     return names
 
 

@@ -6,23 +6,25 @@ from typing import Any
 import pyarrow as pa
 
 from registry.models.answer import SIDES, area_of, found_in
-from registry.runtime.card import Task
+from registry.runtime.card import ORIENTED, ModelCard, Task
 
 _BOX = [(name, pa.float64()) for name in SIDES]
+_POINTS = pa.list_(pa.list_(pa.float64()))  # x, y, and of key points the visibility where there is one
 _FOUND = [("label", pa.string()), ("class_id", pa.int64()), ("score", pa.float64())]
 _COLUMNS: dict[str, list[tuple[str, pa.DataType]]] = {
     Task.DETECT: [*_FOUND, *_BOX],
     Task.SEGMENT: [*_FOUND, *_BOX, ("area", pa.int64())],
-    Task.POSE: [*_FOUND, *_BOX, ("keypoints", pa.list_(pa.list_(pa.float64())))],
+    Task.POSE: [*_FOUND, *_BOX, ("keypoints", _POINTS)],
     Task.CLASSIFY: _FOUND,
     Task.EMBED: [("embedding", pa.list_(pa.float32()))],
-    Task.OCR: [("text", pa.string()), ("score", pa.float64()), *_BOX],
+    Task.OCR: [("text", pa.string()), ("score", pa.float64()), *_BOX, ("polygon", _POINTS)],
 }
 
 
-def schema_of(task: str) -> pa.Schema:
-    """The columns that a task's table has."""
-    return pa.schema([("file", pa.string()), *_COLUMNS[task]])
+def schema_of(card: ModelCard) -> pa.Schema:
+    """The columns of the table of a model's answers."""
+    turned = [("corners", _POINTS)] if card.decoder in ORIENTED else []
+    return pa.schema([("file", pa.string()), *_COLUMNS[card.task], *turned])
 
 
 def rows_in(line: dict[str, Any]) -> list[dict[str, Any]]:
@@ -30,9 +32,8 @@ def rows_in(line: dict[str, Any]) -> list[dict[str, Any]]:
     return [line] if line.get("embedding") else found_in(line)
 
 
-def table_of(task: str, lines: Sequence[dict[str, Any]]) -> pa.Table:
+def table_of(schema: pa.Schema, lines: Sequence[dict[str, Any]]) -> pa.Table:
     """The rows of some lines, a column at a time: rows of their own would take most of a batch's end."""
-    schema = schema_of(task)
     files, rows = list[str](), list[dict[str, Any]]()
     for line in lines:
         found = rows_in(line)

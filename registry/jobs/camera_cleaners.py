@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from registry.errors import Conflict
-from registry.jobs.cleaning import MOST_AT_ONCE, Cleaning, Tally
+from registry.jobs.cleaning import MOST_AT_ONCE, Cleaning, Tally, are_foreign
 from registry.recordings.places import Places
 from registry.recordings.retention import Retention
 from registry.records import camera_events, segments
 
 _FILE = re.compile(r"(?:cameras/[^/]+/events/(\d{4}-\d\d-\d\d)|clips/[^/]+)/([0-9A-Za-z]+)(?:-thumbnail)?\.(?:jpg|mp4)")
 _ON_ITS_WAY = timedelta(days=2)  # the picture of an event may be there before its row
-_MOST_UNKNOWN = 20  # and more than half of all: then these are hardly the records that belong to the storage
 
 
 def recordings(cleaning: Cleaning) -> Tally:
@@ -62,7 +61,7 @@ def event_files(cleaning: Cleaning) -> Tally:
             if found and (found[1] is None or _day(found[1]) < newest):
                 by_event[found[2]].append(key)
     unknown = sorted(by_event.keys() - _known(cleaning, list(by_event)))
-    if len(unknown) > max(_MOST_UNKNOWN, len(by_event) / 2):
+    if are_foreign(len(unknown), len(by_event)):
         raise Conflict(
             f"the files of {len(unknown):,} of {len(by_event):,} events are in no record, so none of them was removed",
             hint="Look whether these are the right records. After a restore, delete by hand what is needed no more.",

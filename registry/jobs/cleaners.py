@@ -13,7 +13,7 @@ from sqlmodel import col, delete, select, update
 from registry.access.idempotency import KEPT as ANSWERS_KEPT
 from registry.errors import Conflict, ObjectNotFound
 from registry.jobs.camera_cleaners import event_files, events, recordings
-from registry.jobs.cleaning import MOST_AT_ONCE, Cleaner, Cleaning, Tally
+from registry.jobs.cleaning import MOST_AT_ONCE, Cleaner, Cleaning, Tally, are_foreign
 from registry.models.quarantine import Quarantine
 from registry.models.upload_records import UploadRecords
 from registry.records import (
@@ -32,7 +32,6 @@ from registry.records.jobs import FINAL
 _DAY = timedelta(days=1)
 _THROTTLES, _RUNNERS = timedelta(days=30), timedelta(days=7)
 SEEN_KEY = "care/orphans.json"
-_MOST_UNKNOWN = 20  # and more than half of all: then these are hardly the records that belong to the storage
 
 
 def _jobs(cleaning: Cleaning) -> Tally:
@@ -75,7 +74,7 @@ def _orphans(cleaning: Cleaning) -> Tally:
     with cleaning.rooms.database.read() as session:
         known = {job_id for some in _some(list(by_id)) for job_id in session.exec(_named(some))}
     unknown = by_id.keys() - known
-    if len(unknown) > max(_MOST_UNKNOWN, len(by_id) / 2):
+    if are_foreign(len(unknown), len(by_id)):
         raise Conflict(
             f"{len(unknown):,} of {len(by_id):,} jobs with stored files are in no record, so none of them was removed",
             hint="Look whether these are the right records. After a restore, delete by hand what is needed no more.",

@@ -13,6 +13,7 @@ from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobRun
 
 MOST_AT_ONCE = 500
+_MOST_UNKNOWN = 20
 
 
 @dataclass(slots=True)
@@ -69,6 +70,11 @@ class Cleaning:
             tally.count += counted
             if not self.dry:
                 self.rooms.storage.delete(key)
+
+
+def are_foreign(unknown: int, total: int) -> bool:
+    """Whether so many things without a record, of all, say that these are hardly the storage's own records."""
+    return unknown > max(_MOST_UNKNOWN, total / 2)
 
 
 @dataclass(frozen=True, slots=True)

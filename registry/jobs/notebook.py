@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     import pandas as pd
     from pydantic import BaseModel
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from registry.jobs.caring import Caring
     from registry.jobs.handle import JobHandle
     from registry.jobs.jobs import Jobs
-    from registry.jobs.video.videos import Videos
+    from registry.jobs.video.videos import Asked, Videos
     from registry.models.registry import ModelRegistry
+    from registry.records import Job
 
 P = TypeVar("P", bound="BaseModel")
 
@@ -26,6 +28,9 @@ def submit_video(  # noqa: PLR0913 - what one may ask
     video: str | Path = "",
     *,
     path: str = "",
+    camera: str = "",
+    since: datetime | str | None = None,
+    until: datetime | str | None = None,
     confidence: float | None = None,
     iou: float | None = None,
     every: int = 1,
@@ -37,9 +42,10 @@ def submit_video(  # noqa: PLR0913 - what one may ask
 ) -> JobHandle:
     """Analyse a video with a model (named as `nx.load` takes it) in the platform's runner.
 
-    `video` is a file, which is copied; `path` one below NEXUSAI_BATCH_FOLDERS, read in place. `zones` are corners and
-    `lines` two ends by name, from 0 to 1 from the top left. Raises InvalidInput, InvalidVideo, InvalidZone, NotFound
-    in its forms, TooManyRequests.
+    `video` is a file, which is copied; `path` one below NEXUSAI_BATCH_FOLDERS, read in place; `camera` the name or id
+    of one, for what it recorded between `since` and `until` (aware, or texts in UTC such as `2026-11-27 08:00`).
+    `zones` are corners and `lines` two ends by name, from 0 to 1 from the top left.
+    Raises InvalidInput, InvalidVideo, InvalidZone, NotFound in its forms, Forbidden, Conflict, TooManyRequests.
     """
     from registry.access.actor import local_actor
     from registry.errors import InvalidInput
@@ -49,19 +55,36 @@ def submit_video(  # noqa: PLR0913 - what one may ask
     from registry.models.reference import Reference
     from registry.models.thresholds import Thresholds
 
-    if bool(video) == bool(path):
-        raise InvalidInput("give either a video or the path of one on the server")
+    if [bool(video), bool(path), bool(camera)].count(True) != 1:
+        raise InvalidInput("give either a video or the path of one on the server, or a camera")
     wanted = Reference.parse(model)
     about = places_of(zones or {}, lines or {}, every=every, fps=fps, track=track, annotate=annotate)
     asked = Asked(wanted.name, wanted.version, wanted.alias, Thresholds(confidence, iou), about)
     if path:
         return job(rooms()[1].start_path(local_actor(), asked, path).id)
+    if camera:
+        return job(_start_camera(asked, camera, since, until).id)
     file = Path(video)
     if not file.is_file():
         raise InvalidInput(f"{file} is not a file")
     with file.open("rb") as opened:
         made = rooms()[1].start_upload(local_actor(), asked, file.name, chunks_of(opened, 1 << 20))
     return job(made.id)
+
+
+def _start_camera(asked: Asked, camera: str, since: datetime | str | None, until: datetime | str | None) -> Job:
+    from registry.access.actor import local_actor
+    from registry.cameras.notebook import camera_id_of, moment_of
+    from registry.errors import InvalidInput
+    from registry.jobs.video.videos import Stretch
+    from registry.recordings.library import Recordings
+
+    begin, end = moment_of(since), moment_of(until)
+    if begin is None or end is None:
+        raise InvalidInput("of a camera say since when and until when")
+    jobs, videos, models = rooms()
+    recordings = Recordings(models.settings, models.live, jobs.database, jobs.storage)
+    return videos.start_camera(local_actor(), asked, recordings, Stretch(camera_id_of(camera), begin, end))
 
 
 def clean(*, dry_run: bool = True, job_days: int = 30, history_days: int = 90) -> JobHandle:

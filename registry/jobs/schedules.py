@@ -34,8 +34,11 @@ class Startable(Protocol):
     def check(self, actor: Actor, given: Any) -> None:
         """Raise what `start` would, as far as it can be known before."""
 
-    def start(self, actor: Actor, given: Any, key: str) -> Job:
-        """Start one on behalf of the schedule's owner, or give back the one of the same key."""
+    def start(self, actor: Actor, given: Any, key: str, last_at: datetime | None) -> Job:
+        """Start one on behalf of the schedule's owner, or give back the one of the same key.
+
+        `last_at` is when the schedule last started one.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,7 @@ class Schedules:
         owner = owner_of(self._database, schedule.owner_id, "owns this schedule")
         require(owner, Action.CHANGE_SCHEDULE)
         start = self._startable(schedule.kind)
-        return start.start(owner, _parameters(start, schedule.parameters), key)
+        return start.start(owner, _parameters(start, schedule.parameters), key, schedule.last_at)
 
     def _put_off(self, schedule: Schedule, now: datetime, problem: str) -> None:
         """On to its next time; paused where that cannot be told."""

@@ -45,7 +45,9 @@ class Films:
         except (FileNotFoundError, FileGone) as error:
             raise RecordingNotFound(f"the file of recording {record.id} is gone") from error
 
-    def join(self, read_rows: Callable[[], Sequence[RecordingSegment]], begin: datetime, end: datetime) -> Joined:
+    def join(
+        self, read_rows: Callable[[], Sequence[RecordingSegment]], begin: datetime, end: datetime, most_bytes: int
+    ) -> Joined:
         """A new file of what lies between two moments of one camera; who calls deletes it.
 
         Raises RecordingNotFound, InvalidInput, Conflict, TooManyRequests, StorageUnavailable, and as `read_rows` does.
@@ -53,11 +55,11 @@ class Films:
         self._places.tidy()
         with self._turn():
             try:
-                return self._join(read_rows(), begin, end, is_first=True)
+                return self._join(read_rows(), begin, end, most_bytes, is_first=True)
             except FileGone:  # deleted, or moved into the bucket: the rows say which
                 pass
             try:
-                return self._join(read_rows(), begin, end, is_first=False)
+                return self._join(read_rows(), begin, end, most_bytes, is_first=False)
             except FileGone as error:
                 raise Conflict("recordings were deleted meanwhile", hint="Ask again.") from error
 
@@ -75,8 +77,9 @@ class Films:
             most_bytes = self._live.current().recording_export_mb << 20
             join(runs[0] if runs else [], target, most_bytes, encoded=UNPLAYED)
 
-    def _join(self, found: Sequence[RecordingSegment], begin: datetime, end: datetime, *, is_first: bool) -> Joined:
-        most_bytes = self._live.current().recording_export_mb << 20
+    def _join(
+        self, found: Sequence[RecordingSegment], begin: datetime, end: datetime, most_bytes: int, *, is_first: bool
+    ) -> Joined:
         check_size(sum(record.size_bytes for record in found[1:-1]), most_bytes)  # before anything is fetched
         with ExitStack() as files:
             sources = []
@@ -86,6 +89,8 @@ class Films:
                 except RecordingNotFound as error:
                     if is_first and not self._places.is_elsewhere(record):
                         raise FileGone from error
+            if found and not sources:
+                raise RecordingNotFound("the files of what was recorded then are gone, or on another host")
             runs = pieces_of(sources, begin, end)
             if len(runs) > 1:
                 changes = ", ".join(run[0].source.started_at.isoformat(timespec="seconds") for run in runs[1:])

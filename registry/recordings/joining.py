@@ -24,6 +24,7 @@ ENCODED = frozenset({"mjpeg"})  # no browser plays it in a video, few other play
 UNPLAYED = ENCODED | {"h265"}  # by browsers: by some, on some machines
 _WIDEST = 1920  # of what is encoded, in pixels
 _CHUNK = 1 << 20
+_JITTER_S = 0.5  # by which a segment may begin off the end of the one before without a gap between them
 
 
 class FileGone(Exception):
@@ -66,6 +67,7 @@ class Joined:
     ended_at: datetime
     size_bytes: int
     pictures: int
+    moments: tuple[tuple[float, datetime], ...]  # from a second of the file on time passes as on the clock from here
 
 
 def pieces_of(sources: Sequence[Source], begin: datetime, end: datetime) -> list[list[Piece]]:
@@ -123,9 +125,22 @@ def join(
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    first, last = run[0], run[-1]
+    last = run[-1]
     ended_at = last.moment(last.fragments[-1][2].start + last.fragments[-1][2].duration)
-    return Joined(target, first.moment(first.fragments[0][2].start), ended_at, target.stat().st_size, pictures)
+    moments = moments_of(run)
+    return Joined(target, moments[0][1], ended_at, target.stat().st_size, pictures, moments)
+
+
+def moments_of(run: Sequence[Piece]) -> tuple[tuple[float, datetime], ...]:
+    """When what begins at which second of a joined file was recorded: for its beginning, and behind each gap."""
+    found: list[tuple[float, datetime]] = []
+    at_s = 0.0
+    for piece in run:
+        begun = piece.moment(piece.fragments[0][2].start)
+        if not found or abs((begun - found[-1][1]).total_seconds() - (at_s - found[-1][0])) > _JITTER_S:
+            found.append((at_s, begun))
+        at_s += piece.duration / piece.header.timescale
+    return tuple(found)
 
 
 def check_size(size: int, most_bytes: int) -> None:

@@ -17,7 +17,8 @@ from registry.records.segments import SegmentFilter
 from registry.settings import Settings
 from registry.storage import Storage
 
-_MOST_SEGMENTS = 2_000
+_MOST_SEGMENTS = 10_000
+_ANALYSED_MINUTES = 1_440
 EVERYTHING = SegmentFilter()
 
 
@@ -84,11 +85,37 @@ class Recordings:
         """A new MP4 of a camera's time; who calls deletes it.
 
         It begins at the key picture before `begin`. Time that was not recorded is left out. Raises Forbidden,
-        CameraNotFound, InvalidInput for a time that is too long, Conflict where the camera changed its stream or
-        recordings went meanwhile, TooManyRequests.
+        CameraNotFound, RecordingNotFound, InvalidInput for a time that is too long, Conflict where the camera changed
+        its stream or recordings went meanwhile, TooManyRequests.
         """
-        self._check_span(actor, begin, end)
-        made = self._films.join(lambda: self._found(camera_id, begin, end), begin, end)
+        live = self._live.current()
+        _check_span(actor, begin, end, live.recording_export_minutes)
+        return self._made(actor, camera_id, begin, end, live.recording_export_mb)
+
+    def film(self, actor: Actor, camera_id: str, begin: datetime, end: datetime) -> Joined:
+        """As `export`, for a job to analyse: of up to a day, and as large as a video may be that is sent."""
+        _check_span(actor, begin, end, _ANALYSED_MINUTES)
+        return self._made(actor, camera_id, begin, end, self._live.current().video_max_mb)
+
+    def check_film(self, actor: Actor, camera_id: str, begin: datetime, end: datetime) -> None:
+        """Raise what `film` would, but for what was recorded."""
+        _check_span(actor, begin, end, _ANALYSED_MINUTES)
+        with self._database.read() as session:
+            if session.get(CameraRecord, camera_id) is None:
+                raise _no_camera(camera_id)
+
+    def camera_name(self, actor: Actor, camera_id: str) -> str:
+        """What a camera is called, or was when it was last recorded. Raises Forbidden, CameraNotFound."""
+        require(actor, Action.READ_RECORDING)
+        with self._database.read() as session:
+            camera = session.get(CameraRecord, camera_id)
+            name = camera.name if camera else segments.last_name(session, camera_id)
+        if not name:
+            raise _no_camera(camera_id)
+        return name
+
+    def _made(self, actor: Actor, camera_id: str, begin: datetime, end: datetime, most_mb: int) -> Joined:
+        made = self._films.join(lambda: self._found(camera_id, begin, end), begin, end, most_mb << 20)
         try:
             with self._database.write() as session:
                 times = {"from": made.started_at.isoformat(), "to": made.ended_at.isoformat()}
@@ -98,13 +125,6 @@ class Recordings:
             made.path.unlink(missing_ok=True)
             raise
         return made
-
-    def check_export(self, actor: Actor, camera_id: str, begin: datetime, end: datetime) -> None:
-        """Raise what `export` would, but for what was recorded."""
-        self._check_span(actor, begin, end)
-        with self._database.read() as session:
-            if session.get(CameraRecord, camera_id) is None:
-                raise _no_camera(camera_id)
 
     def open_export(self, actor: Actor, camera_id: str, begin: datetime, end: datetime) -> tuple[Joined, BinaryIO]:
         """The same as an open file that has no name any more, to be closed. Raises as `export`."""
@@ -130,19 +150,21 @@ class Recordings:
                 details = {"camera": record.camera_name, "from": record.started_at.isoformat()}
                 trace(session, actor, "recording.delete", f"recording:{record.id}", details)
 
-    def _check_span(self, actor: Actor, begin: datetime, end: datetime) -> None:
-        require(actor, Action.EXPORT_RECORDING)
-        most = self._live.current().recording_export_minutes
-        if not begin < end <= begin + timedelta(minutes=most):
-            raise InvalidInput(f"an export has an end behind its beginning, and at most {most} minutes")
-
     def _found(self, camera_id: str, begin: datetime, end: datetime) -> Sequence[RecordingSegment]:
         wanted = SegmentFilter(camera_id=camera_id, since=begin, until=end)
         with self._database.read() as session:
-            found = segments.in_order(session, wanted, _MOST_SEGMENTS)
+            found = segments.in_order(session, wanted, _MOST_SEGMENTS + 1)
             if not found and session.get(CameraRecord, camera_id) is None:
                 raise _no_camera(camera_id)
+        if len(found) > _MOST_SEGMENTS:
+            raise InvalidInput(f"these are more than {_MOST_SEGMENTS:,} recordings: ask for a shorter time")
         return found
+
+
+def _check_span(actor: Actor, begin: datetime, end: datetime, most: int) -> None:
+    require(actor, Action.EXPORT_RECORDING)
+    if not begin < end <= begin + timedelta(minutes=most):
+        raise InvalidInput(f"such a time has an end behind its beginning, and at most {most} minutes")
 
 
 def _no_camera(camera_id: str) -> CameraNotFound:

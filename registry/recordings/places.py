@@ -1,12 +1,12 @@
 """Where the bytes of a segment lie: a file of this host, or an object in the storage."""
 
+import secrets
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import copyfileobj
-from tempfile import NamedTemporaryFile
 
 from registry.errors import ObjectNotFound, RecordingNotFound
 from registry.records import RecordingSegment
@@ -46,13 +46,16 @@ class Places:
         if not record.path.startswith(STORED):
             raise RecordingNotFound(f"the file of recording {record.id} is on another host, or gone")
         self.scratch.mkdir(parents=True, exist_ok=True)
+        copy = self.scratch / f"{secrets.token_hex(8)}.mp4"  # closed before it is given: thousands may be at once
         try:
-            with self.storage.open(record.path) as source, NamedTemporaryFile(dir=self.scratch, suffix=".mp4") as copy:
-                copyfileobj(source, copy)
-                copy.flush()
-                yield Path(copy.name)
+            with self.storage.open(record.path) as source, copy.open("xb") as target:
+                copyfileobj(source, target)
         except ObjectNotFound as error:
             raise RecordingNotFound(f"the file of recording {record.id} is gone") from error
+        try:
+            yield copy
+        finally:
+            copy.unlink(missing_ok=True)
 
     @property
     def scratch(self) -> Path:

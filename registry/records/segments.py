@@ -50,6 +50,12 @@ def last_id(session: Session, camera_id: str) -> str:
     return session.exec(query).one() or ""
 
 
+def last_name(session: Session, camera_id: str) -> str:
+    """What a camera was called when it was recorded last; empty where it was not."""
+    query = select(RecordingSegment.camera_name).where(RecordingSegment.camera_id == camera_id)
+    return session.exec(query.order_by(col(RecordingSegment.id).desc()).limit(1)).first() or ""
+
+
 def after(session: Session, camera_id: str, segment_id: str, most: int) -> Sequence[RecordingSegment]:
     """The first so many of a camera behind a segment."""
     mine = select(RecordingSegment).where(RecordingSegment.camera_id == camera_id)

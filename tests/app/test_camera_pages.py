@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from registry.access.actor import local_actor, of_user
 from registry.cameras.asked import NewCamera
 from registry.cameras.view import CameraView
+from registry.models.publish import Draft
+from registry.models.types import CHAMPION
 from registry.records import (
     CameraEvent,
     CameraLease,
@@ -23,6 +25,8 @@ from registry.records import (
     WorkerRecord,
     utc_now,
 )
+from registry.testing import onnx_models as tiny
+from registry.testing.films import keep_recorded
 from registry.vision.encoding import encode_jpeg
 from tests.app.conftest import Pages
 
@@ -394,6 +398,58 @@ def test_a_day_of_recordings_is_told_and_where_there_is_none_why(pages: Pages, p
             )
     seen = said(pages.draw(recordings, people[Role.OPERATOR]))
     assert "30 s on this day, in 2 parts" in seen.replace("**", "")
+
+
+def both_pages() -> None:
+    import streamlit as st
+
+    from app.pages import jobs, recordings
+
+    drawn = {
+        "recordings": st.Page(recordings.draw, title="Recordings", url_path="recordings", default=True),
+        "jobs": st.Page(jobs.draw, title="Jobs", url_path="jobs"),
+    }
+    st.session_state["pages"] = drawn
+    st.navigation(list(drawn.values())).run()
+
+
+def test_a_part_of_the_recordings_is_analysed_with_the_cameras_zones(
+    pages: Pages, people: dict[Role, User], unique: str
+) -> None:
+    draft = Draft(unique, {"model.onnx": tiny.blob_detector()}, tiny.BLOB_CARD, alias=CHAMPION)
+    pages.platform.models.publish(local_actor(), draft)
+    zone = {"name": "gate", "points": [[0, 0], [1, 0], [1, 1]]}
+    camera = add(pages, analysis={"zones": [zone]}, recording={"mode": "continuous"})
+    begun = utc_now().replace(hour=0, minute=1, second=10)
+    keep_recorded(pages.platform.database, pages.platform.settings.recordings, camera.id, "Yard", begun)
+    drawn = pages.draw(both_pages, people[Role.OPERATOR])
+    assert "Analyse" in buttons(drawn)
+    next(each for each in drawn.button if each.label == "Analyse").click().run()
+    assert "What Yard recorded on" in said(drawn).replace("**", "")
+    assert not drawn.get("file_uploader")
+    assert '"name": "gate"' in drawn.text_area(key=f"video.places.{camera.id}").value
+    drawn.selectbox(key="video.model.").set_value(unique)
+    next(each for each in drawn.button if each.label == "Start").click().run()
+    [job], _ = pages.platform.jobs.page(of_user(people[Role.OPERATOR], "session"), kind="video")
+    assert job.parameters["name"] == f"Yard {begun:%Y-%m-%d %H.%M.%S} UTC.mp4"
+    assert [each["name"] for each in job.parameters["zones"]] == ["gate"]
+
+
+def test_a_part_that_is_gone_is_told_and_another_video_can_be_chosen(
+    pages: Pages, people: dict[Role, User], unique: str
+) -> None:
+    draft = Draft(unique, {"model.onnx": tiny.blob_detector()}, tiny.BLOB_CARD, alias=CHAMPION)
+    pages.platform.models.publish(local_actor(), draft)
+    camera = add(pages, recording={"mode": "continuous"})
+    begun = utc_now().replace(hour=0, minute=2, second=10)
+    file = keep_recorded(pages.platform.database, pages.platform.settings.recordings, camera.id, "Yard", begun)
+    drawn = pages.draw(both_pages, people[Role.OPERATOR])
+    next(each for each in drawn.button if each.label == "Analyse").click().run()
+    file.unlink()
+    next(each for each in drawn.button if each.label == "Start").click().run()
+    assert "are gone" in said(drawn)
+    drawn.button(key="video.another").click().run()
+    assert drawn.get("file_uploader")
 
 
 def which_model() -> None:

@@ -1,23 +1,33 @@
 """Schedules of every kind: what each starts, what is refused before, and the form that makes one."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.platform import Platform
 from registry.access import Actor
 from registry.access.actor import local_actor, of_user
 from registry.cameras.asked import NewCamera
-from registry.errors import CameraNotFound, DatasetNotFound, Forbidden, InvalidInput, InvalidModel, NotFound
+from registry.cameras.view import CameraView
+from registry.errors import (
+    CameraNotFound,
+    DatasetNotFound,
+    Forbidden,
+    InvalidInput,
+    InvalidModel,
+    NotFound,
+    RecordingNotFound,
+)
 from registry.jobs.schedules import Plan
 from registry.models.files import CHECKPOINT
 from registry.models.publish import Draft
 from registry.models.types import CHAMPION
-from registry.records import RecordingSegment, Role, Schedule, utc_now
+from registry.records import Role, Schedule, utc_now
 from registry.testing import onnx_models as tiny
-from registry.testing.films import recorded_film
+from registry.testing.films import keep_recorded
 from registry.testing.odd_videos import tiny_video
 from registry.training.datasets.changes import NewVersion
 from tests.app.conftest import Pages
@@ -93,15 +103,7 @@ def test_what_a_camera_recorded_last_is_analysed_once_for_each_time(
 ) -> None:
     platform, now = pages.platform, utc_now()
     camera = platform.cameras.create(engineer, NewCamera(name=unique, url="rtsp://10.99.0.7/live", start=False))
-    file = platform.settings.recordings / camera.id / "one.mp4"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(recorded_film())
-    row = RecordingSegment(
-        camera_id=camera.id, camera_name=unique, path=f"{camera.id}/one.mp4", size_bytes=1, codec="h264",
-        started_at=now - timedelta(minutes=5), ended_at=now - timedelta(minutes=5) + timedelta(seconds=2),
-    )  # fmt: skip
-    with platform.database.write() as session:
-        session.add(row)
+    record(platform, camera, now - timedelta(minutes=5))
     made = platform.schedules.create(engineer, plan("video", model=model, camera=camera.id, hours=0.25))
     with platform.database.write() as session:
         found = session.get(Schedule, made.id)
@@ -109,15 +111,40 @@ def test_what_a_camera_recorded_last_is_analysed_once_for_each_time(
         found.next_at = now
         session.add(found)
     [job] = [each for each in platform.schedules.start_due(now) if each.kind == "video"]
-    assert job.parameters["name"].startswith(camera.id)
+    assert job.parameters["name"].startswith(unique)
     again = platform.schedules.starts["video"].start(
-        engineer, platform.schedules.starts["video"].parameters(**made.parameters), str(job.idempotency_key)
+        engineer, platform.schedules.starts["video"].parameters(**made.parameters), str(job.idempotency_key), now
     )
     assert again.id == job.id, "two that look at once start one job"
     with pytest.raises(CameraNotFound):
         platform.schedules.create(engineer, plan("video", model=model, camera="0" * 32))
-    with pytest.raises(InvalidInput, match="at most"):
-        platform.schedules.create(engineer, plan("video", model=model, camera=camera.id, hours=24))
+    with pytest.raises(InvalidInput, match="less than or equal to 24"):
+        platform.schedules.create(engineer, plan("video", model=model, camera=camera.id, hours=25))
+
+
+def test_without_hours_a_camera_is_analysed_from_where_the_last_time_ended(
+    pages: Pages, model: str, engineer: Actor, unique: str
+) -> None:
+    platform, now = pages.platform, utc_now()
+    camera = platform.cameras.create(engineer, NewCamera(name=unique, url="rtsp://10.99.0.8/live", start=False))
+    for minutes in (60 * 23, 30, 5):
+        record(platform, camera, now - timedelta(minutes=minutes))
+    made = platform.schedules.create(engineer, plan("video", model=model, camera=camera.id))
+    first = platform.schedules.run_now(engineer, made.id)
+    assert first.parameters["name"].startswith(f"{unique} {now - timedelta(hours=23):%Y-%m-%d %H.%M}")
+    with platform.database.write() as session:
+        found = session.get(Schedule, made.id)
+        assert found is not None
+        found.last_at = now - timedelta(minutes=20)
+        session.add(found)
+    again = platform.schedules.run_now(engineer, made.id)
+    assert again.parameters["name"].startswith(f"{unique} {now - timedelta(minutes=5):%Y-%m-%d %H.%M}")
+    with pytest.raises(RecordingNotFound):
+        platform.schedules.run_now(engineer, made.id)
+
+
+def record(platform: Platform, camera: CameraView, begun: datetime) -> None:
+    keep_recorded(platform.database, platform.settings.recordings, camera.id, camera.record.name, begun)
 
 
 def test_a_training_is_on_the_newest_version_and_done_once_for_each(

@@ -23,3 +23,18 @@ def test_what_cannot_be_asked_is_refused(
     refused = here(settings, *asked, *options)
     assert refused.returncode
     assert told in refused.stderr
+
+
+def test_a_camera_goes_with_its_times_and_without_a_file(settings: Settings, tmp_path: Path) -> None:
+    assert here(settings, "db", "upgrade").returncode == 0
+    times = ("--from", "2026-05-04T08:00", "--to", "2026-05-04T09:00")
+    for asked, told in (
+        (("--camera", "Yard"), "--from and --to"),
+        (("--camera", "Yard", *times[:2]), "--from and --to"),
+        ((str(tmp_path / "a.mp4"), *times), "--from and --to"),
+        ((str(tmp_path / "a.mp4"), "--camera", "Yard", *times), "--camera"),
+        (("--camera", "Yard", *times), "there is no camera 'Yard'"),
+    ):
+        refused = here(settings, "jobs", "submit", "video", "--model", "m", *asked)
+        assert refused.returncode
+        assert told in refused.stderr

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,15 @@ from registry.jobs.batch_parameters import BatchParameters
 from registry.jobs.files import JobFiles
 from registry.jobs.schedules import Plan
 from registry.records import JobState, Role, User, jobs
+from registry.testing.films import keep_recorded
 from registry.testing.odd_videos import tiny_video
 from registry.testing.onnx_models import blob_detector
 from registry.training.datasets.changes import NewVersion
 from registry.vision.encoding import encode_png
 from tests.contract.asking import DIGIT_CARD, NIGHTLY, Ask, Prepare, model_of, unique
 from tests.contract.conftest import House
+
+FILMED_AT = datetime(2026, 5, 6, 8, tzinfo=UTC)
 
 
 def on_digits(owner: Role, level: str) -> Prepare:
@@ -96,6 +100,14 @@ def video_of_camera(house: House, role: Role) -> Ask:
     """Of a camera that there is not: who may not export recordings does not learn that."""
     model, times = model_of(Role.ENGINEER, "authenticated")(house, role), ("2026-05-04T08:00Z", "2026-05-04T08:01Z")
     return Ask(body={"model": model, "camera": "none", "from": times[0], "to": times[1]})
+
+
+def video_recorded(house: House, role: Role) -> Ask:
+    """Of what a camera recorded that is gone."""
+    model, begun = model_of(Role.ENGINEER, "authenticated")(house, role), FILMED_AT + timedelta(minutes=house.count())
+    keep_recorded(house.platform.database, house.platform.settings.recordings, "filmed", "filmed", begun)
+    times = (begun.isoformat(), (begun + timedelta(seconds=2)).isoformat())
+    return Ask(body={"model": model, "camera": "filmed", "from": times[0], "to": times[1]})
 
 
 def job_of(house: House, user: User) -> Ask:

@@ -45,6 +45,7 @@ from tests.contract.asking_work import (
     video_by,
     video_of_camera,
     video_on_server,
+    video_recorded,
 )
 from tests.contract.conftest import PASSWORD, House
 
@@ -331,6 +332,7 @@ TABLE = [
     Row("post", "/inference/video", "404 404 404 ok", "private", video_by(Role.ADMIN, "private")),
     Row("post", "/inference/video", "403 404 404 404", "on the server", video_on_server),
     Row("post", "/inference/video", "403 404 404 404", "of a camera", video_of_camera),
+    Row("post", "/inference/video", "403 ok ok ok", "recorded", video_recorded),
     Row("get", "/inference/jobs", EVERYBODY),
     Row("get", "/inference/jobs/{job_id}", EVERYBODY, "own", own_job),
     Row("get", "/inference/jobs/{job_id}", "404 404 404 ok", "foreign", foreign_job),

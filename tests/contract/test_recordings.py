@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from registry.records import RecordingSegment, Role
-from registry.testing.films import recorded_film
+from registry.testing.films import keep_recorded, recorded_film
 from tests.contract.conftest import House, refusal
 
 AT = datetime(2026, 6, 1, 8, tzinfo=UTC)
@@ -69,3 +69,27 @@ def test_times_that_nobody_can_reckon_with_are_refused(house: House, begin: str,
 def test_a_recording_says_nothing_of_hosts_and_paths(house: House, recording: RecordingSegment) -> None:
     (told,) = _get(house, "/recordings", camera="parts").json()["items"]
     assert not {"host", "path"} & told.keys()
+
+
+def test_what_a_camera_recorded_becomes_a_video_job(house: House) -> None:
+    model = house.model("recorded-detector", house.actor(Role.ADMIN), "authenticated")
+    begun = AT + timedelta(days=1)
+    for seconds in (0, 2, 600):
+        moment = begun + timedelta(seconds=seconds)
+        keep_recorded(house.platform.database, house.platform.settings.recordings, "filmed-1", "Yard", moment)
+    asked = {"model": model, "camera": "filmed-1", "from": begun.isoformat(), "to": "2026-06-02T08:11:00Z", "fps": 2}
+    headers = house.bearers[Role.OPERATOR]
+    answer = house.client.post("/api/v1/inference/video", json=asked, headers=headers)
+    assert answer.status_code == 202, answer.text
+    told = answer.json()
+    assert (told["kind"], told["parameters"]["name"]) == ("video", "Yard 2026-06-02 08.00.00 UTC.mp4")
+    again = house.client.post("/api/v1/inference/video", json=asked, headers=headers)
+    assert again.json()["id"] == told["id"]
+    late = asked | {"from": "2026-06-02T09:00:00Z", "to": "2026-06-02T09:01:00Z"}
+    refusal(house.client.post("/api/v1/inference/video", json=late, headers=headers), 404, "camera_not_found")
+    for wrong in ({"to": None}, {"to": "2026-06-02T07:00:00Z"}, {"to": "2026-06-04T09:00:00Z"}, {"path": "/srv/a.mp4"}):
+        refusal(house.client.post("/api/v1/inference/video", json=asked | wrong, headers=headers), 422, "invalid_input")
+    for file in (house.platform.settings.recordings / "filmed-1").iterdir():
+        file.unlink()
+    gone = house.client.post("/api/v1/inference/video", json=asked | {"fps": 1}, headers=headers)
+    refusal(gone, 404, "recording_not_found")

@@ -1,4 +1,4 @@
-"""Batches and videos through the real Prefect server and runner: started, watched, cancelled, killed, found again.
+"""Jobs through the real Prefect server and runner: started, watched, cancelled, killed, found again.
 
 Kills are real (SIGKILL), and what is checked is what a person would find: the job ended once, with every image in it.
 """
@@ -251,6 +251,26 @@ def test_the_command_line_submits_watches_and_lists(works: "Works", film: Path) 
     asked = ["--fps", "2", "--no-annotate", "--wait"]
     analysed = nexusai("submit", "video", str(film), "--model", "digit-detector", *asked)
     assert (analysed["state"], analysed["result"]["pictures"]) == ("succeeded", 120)
+
+
+def test_a_backup_and_a_tune_run_there_too(works: "Works") -> None:
+    asked = {"/care/backup": {"keep": 1}, "/models/digit-classifier/tune": {"dataset": "starter", "minutes": 0.1}}
+    started = time.monotonic()
+    ids = [works.client.post(f"/api/v1{way}", json=body).raise_for_status().json()["id"] for way, body in asked.items()]
+    backup, tune = (_reaches(works, job_id, "succeeded", "failed") for job_id in ids)
+    took = [f"{job['kind']} {job['started_at']} to {job['finished_at']}" for job in (backup, tune)]
+    print(f"submitted to ended: {time.monotonic() - started:.1f} s; {took}")
+    for job in (backup, tune):
+        assert job["state"] == "succeeded", job["error"]
+        run_id = job["links"]["prefect"].rpartition("/")[2]
+        run = _wait(lambda run_id=run_id: _ended(works.client.get(f"/prefect/api/flow_runs/{run_id}").json()))
+        assert run["state_type"] == "COMPLETED"
+    kept = Path(works.running.settings.storage_root, "backups", backup["result"]["backup"])
+    assert "2 databases" in backup["result"]["verdict"]
+    assert len([each for each in kept.iterdir() if each.stat().st_size]) == 3, "both, and the manifest"
+    table = works.client.get(f"/api/v1/inference/jobs/{tune['id']}/results/tuning.json").raise_for_status().json()
+    assert table["rows"][0]["alone"], "the default was measured"
+    assert table["verdict"] == tune["result"]["verdict"]
 
 
 def test_a_schedule_that_is_due_starts_its_job_once_and_prefect_shows_it(works: "Works") -> None:

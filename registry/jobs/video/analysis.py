@@ -24,6 +24,7 @@ from registry.jobs.video.film import Piece
 from registry.jobs.video.gallery import Best
 from registry.jobs.video.parameters import UPLOAD, VideoParameters
 from registry.jobs.video.parts import Rows, VideoParts
+from registry.jobs.video.recorded import recorded_of
 from registry.jobs.video.results import Finished, write_results
 from registry.jobs.video.scene import Look, Scene
 from registry.jobs.video.segments import Segment, cut
@@ -125,7 +126,8 @@ class _Work:
     def finished(self) -> Finished:
         """What the results are made of."""
         done = [each.number for each in self.segments if self.parts.has(each.number)]
-        return Finished(self.parts, done, self.tally, self.sight, self.index, self.labels)
+        recorded = recorded_of(self.run.files)
+        return Finished(self.parts, done, self.tally, self.sight, self.index, self.labels, recorded)
 
     def _replay(self, rows: Rows, lanes: int) -> None:
         """Bring scene and tally to where they were after a segment that is finished."""

@@ -22,6 +22,7 @@ from registry.jobs.video.film import join
 from registry.jobs.video.gallery import best_of
 from registry.jobs.video.parameters import VideoParameters
 from registry.jobs.video.parts import Rows, VideoParts
+from registry.jobs.video.recorded import Recorded
 from registry.jobs.video.tally import Tally
 from registry.storage.scratch import room_for
 from registry.streams.video_probe import Sight, VideoIndex
@@ -39,11 +40,12 @@ _SCHEMA = pa.schema(
         *((name, pa.float32()) for name in ("x1", "y1", "x2", "y2")),
     ]
 )
+_RECORDED = pa.field("recorded_at", pa.timestamp("ms", "UTC"))  # of what a camera recorded
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What is finished of a video: its segments' parts, and what they come to."""
+    """What is finished of a video: its segments' parts, and what they come to; when it was, of a camera's."""
 
     parts: VideoParts
     segments: Sequence[int]
@@ -51,6 +53,12 @@ class Finished:
     sight: Sight
     index: VideoIndex
     labels: npt.NDArray[np.str_]
+    recorded: Recorded | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of its detections."""
+        return _SCHEMA.append(_RECORDED) if self.recorded else _SCHEMA
 
 
 def write_results(run: JobRun, done: Finished, asked: VideoParameters, folder: Path) -> dict[str, Any]:
@@ -85,6 +93,7 @@ def _result(done: Finished, asked: VideoParameters) -> dict[str, Any]:
             "duration_s": round(done.index.duration_s, 3),
             "fps": round(len(times) / done.index.duration_s, 3),
             "pictures": len(times),
+            **_when(done),
         },
         "pictures": tally.pictures,
         "found": tally.found,
@@ -95,14 +104,21 @@ def _result(done: Finished, asked: VideoParameters) -> dict[str, Any]:
     }
 
 
+def _when(done: Finished) -> dict[str, str]:
+    """From when to when it was recorded, where a camera did."""
+    if done.recorded is None:
+        return {}
+    return {"recorded_from": done.recorded.text(0.0), "recorded_to": done.recorded.text(done.index.duration_s)}
+
+
 def _tables(done: Finished, folder: Path) -> Iterator[Path]:
     """All detections, as Parquet and as CSV, segment by segment."""
     parquet, text = folder / "results.parquet", folder / "results.csv"
     first = 0
-    with pq.ParquetWriter(parquet, _SCHEMA) as table, pa_csv.CSVWriter(text, _SCHEMA) as lines:
+    with pq.ParquetWriter(parquet, done.schema) as table, pa_csv.CSVWriter(text, done.schema) as lines:
         for segment in done.segments:
             rows = done.parts.rows(segment)
-            batch = _table(rows, first, done.labels)
+            batch = _table(rows, first, done)
             table.write_table(batch)
             lines.write_table(batch)
             first += len(rows.times)
@@ -110,36 +126,40 @@ def _tables(done: Finished, folder: Path) -> Iterator[Path]:
     yield text
 
 
-def _table(rows: Rows, first: int, labels: npt.NDArray[np.str_]) -> pa.Table:
+def _table(rows: Rows, first: int, done: Finished) -> pa.Table:
     counts = [len(each) for each in rows.found]
     there = [each for each in rows.found if len(each)]
     boxes = np.concatenate([each.xyxy for each in there]) if there else np.zeros((0, 4), np.float32)
     kinds = np.concatenate([each.class_id for each in there]) if there else np.zeros(0, np.int64)
     scores = np.concatenate([each.confidence for each in there]) if there else np.zeros(0, np.float32)
     ids = np.concatenate(rows.ids) if rows.ids else np.zeros(0, np.int64)
-    columns = [
+    columns: list[Any] = [
         np.repeat(np.round(rows.times, 3), counts),
         np.repeat(np.arange(first, first + len(counts)), counts),
         pa.array(ids, mask=ids < 0),
-        pa.array(labels[kinds]),
+        pa.array(done.labels[kinds]),
         kinds,
         scores.astype(np.float32),
         *boxes.astype(np.float32).round(2).T,
     ]
-    arrays = [pa.array(each, kind) for each, kind in zip(columns, _SCHEMA.types, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=_SCHEMA)
+    if done.recorded:
+        moments = [done.recorded.at(at_s) for at_s in rows.times]
+        columns.append([moment for moment, count in zip(moments, counts, strict=True) for _ in range(count)])
+    arrays = [pa.array(each, kind) for each, kind in zip(columns, done.schema.types, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=done.schema)
 
 
 def _summaries(done: Finished, asked: VideoParameters, folder: Path) -> Iterator[Path]:
-    tally = done.tally
+    tally, recorded = done.tally, done.recorded
     if asked.track:
         names = ("track_id", "label", "first_s", "last_s", "pictures", "mean_score", "zones")
+        when = ("recorded_from", "recorded_to") if recorded else ()
         rows = (
             (n, t.label, round(t.first_s, 3), round(t.last_s, 3), t.pictures, round(t.score / t.pictures, 4),
-             " | ".join(sorted(t.zones)))
+             " | ".join(sorted(t.zones)), *((recorded.text(t.first_s), recorded.text(t.last_s)) if recorded else ()))
             for n, t in sorted(tally.tracks.items())
         )  # fmt: skip
-        yield _written(folder / "tracks.csv", names, rows)
+        yield _written(folder / "tracks.csv", (*names, *when), rows)
     seconds = (
         (second, label, round(now.seen[label] / now.pictures, 3), now.most[label])
         for second, now in sorted(tally.seconds.items())
@@ -147,8 +167,9 @@ def _summaries(done: Finished, asked: VideoParameters, folder: Path) -> Iterator
     )
     yield _written(folder / "timeline.csv", ("second", "label", "mean", "most"), seconds)
     if asked.zones or asked.lines:
-        columns = ("time_s", "event", "place", "track_id", "label")
-        yield _written(folder / "events.csv", columns, tally.events)
+        columns = ("time_s", "event", "place", "track_id", "label", *(("recorded_at",) if recorded else ()))
+        events = ((*event, recorded.text(event[0])) if recorded else event for event in tally.events)
+        yield _written(folder / "events.csv", columns, events)
 
 
 def _written(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:

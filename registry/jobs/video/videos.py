@@ -14,6 +14,7 @@ from registry.jobs.files import JobFiles
 from registry.jobs.jobs import Jobs
 from registry.jobs.kinds import VIDEO
 from registry.jobs.video.parameters import UPLOAD, VideoAsked, VideoParameters
+from registry.jobs.video.recorded import Recorded
 from registry.jobs.video.sources import STORED, open_on_server, open_source
 from registry.models.quarantine import chunks_of
 from registry.models.registry import ModelRegistry
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # who only submits needs no muxer
 MIB = 1 << 20
 _LONGEST_NAME = 200
 _START_BYTES = 1_024  # of a file tell what it is
+_NO_WAY = str.maketrans("/\\", "--")  # a camera's name is no path
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,18 @@ class Videos:
         was started with the same one is.
         Raises InvalidVideo, InvalidZone, InvalidInput, NotFound in its forms, TooManyRequests, StorageUnavailable.
         """
+        return self._take_in(actor, asked, name, chunks, key)
+
+    def _take_in(
+        self, actor: Actor, asked: Asked, name: str, chunks: Iterable[bytes], key: str, recorded: Recorded | None = None
+    ) -> Job:
         parameters, sha256 = self._parameters(actor, asked, UPLOAD, name)
         files, digest = JobFiles(self._jobs.storage, new_id()), hashlib.sha256()
         try:
             files.put("input", STORED, _hashed(_checked(chunks), digest))
             self._see(files, parameters)
+            if recorded:
+                recorded.keep(files)
             return self._start(actor, parameters, sha256, files, digest.hexdigest(), key)
         except BaseException:  # also when the sender goes away half-way
             files.clear("input")
@@ -101,13 +110,16 @@ class Videos:
     ) -> Job:
         """Analyse what was recorded of a camera; what was not recorded is left out. `key` as for `start_upload`.
 
-        Raises as `start_upload`, and what `Recordings.export` does.
+        The film is made at once: what becomes of the recordings later does not matter.
+        Raises as `start_upload`, and what `Recordings.film` does.
         """
-        self._parameters(actor, asked, UPLOAD, stretch.camera_id)
-        made = recordings.export(actor, stretch.camera_id, stretch.since, stretch.until)
+        self._parameters(actor, asked, UPLOAD, "video")
+        camera = recordings.camera_name(actor, stretch.camera_id)
+        made = recordings.film(actor, stretch.camera_id, stretch.since, stretch.until)
         try:
-            name = f"{stretch.camera_id} {made.started_at:%Y-%m-%d %H.%M.%S} UTC.mp4"
-            return self.start_upload(actor, asked, name, chunks_of(made.path, made.size_bytes // MIB + 1), key)
+            name = f"{camera.translate(_NO_WAY)} {made.started_at:%Y-%m-%d %H.%M.%S} UTC.mp4"
+            chunks = chunks_of(made.path, made.size_bytes // MIB + 1)
+            return self._take_in(actor, asked, name, chunks, key, Recorded(made.moments))
         finally:
             made.path.unlink(missing_ok=True)
 

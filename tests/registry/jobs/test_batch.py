@@ -31,9 +31,11 @@ from registry.models.serving import Serving
 from registry.models.thresholds import Thresholds
 from registry.models.types import CHAMPION
 from registry.records import Database, Job, JobState, jobs
-from registry.runtime.card import MODEL_FILE, ModelCard
+from registry.runtime.card import MODEL_FILE, Decoder, ModelCard, Task
+from registry.runtime.ocr import bundled_ocr_models
 from registry.storage import LocalStorage, S3Storage
 from registry.testing import onnx_models as made
+from registry.vision.drawing import enlarged
 from registry.vision.encoding import encode_png
 from tests.registry.full_disk import room_for_files_of
 from tests.registry.s3_service import BUCKET, Service
@@ -72,6 +74,10 @@ class Works:
     def lines(self, job: Job) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.read(job, "results.jsonl").splitlines()]
 
+    def pictures(self, job: Job) -> list[np.ndarray]:
+        with zipfile.ZipFile(io.BytesIO(self.read(job, "annotated.zip"))) as archive:
+            return [_decoded(archive.read(name)) for name in sorted(archive.namelist())]
+
     def table(self, job: Job) -> pd.DataFrame:
         return pd.read_parquet(io.BytesIO(self.read(job, "results.parquet")))
 
@@ -87,16 +93,29 @@ def _blob(level: int = 255, side: int = 64) -> bytes:
     return encode_png(image)
 
 
+def _turned_detector() -> bytes:
+    """Finds one plane, turned by half a radian, in every picture."""
+    metadata = {"task": "obb", "names": "{0: 'ship', 1: 'plane'}", "imgsz": "[64, 64]"}
+    row = np.array([[[32, 24, 30, 10, 0.05, 0.9, 0.5]] * 84], np.float32).reshape(1, 84, 7)
+    return made.constant_answer(np.ascontiguousarray(row.transpose(0, 2, 1)), metadata)
+
+
+TURNED_CARD = ModelCard(
+    task=Task.DETECT, decoder=Decoder.YOLO_OBB, labels=("ship", "plane"), input=made.BLOB_CARD.input
+)
+
+
 @pytest.mark.parametrize(
     ("model", "card", "column"),
     [
         (made.blob_detector(), made.BLOB_CARD, "x1"),
+        (_turned_detector(), TURNED_CARD, "corners"),
         (made.blob_segmenter(), made.BLOB_SEGMENT_CARD, "area"),
         (made.blob_poser(), made.BLOB_POSE_CARD, "keypoints"),
         (made.colour_classifier(), made.COLOUR_CARD, "label"),
         (made.colour_embedder(), made.COLOUR_EMBED_CARD, "embedding"),
     ],
-    ids=lambda each: str(getattr(each, "task", "")) or None,
+    ids=["detect", "oriented", "segment", "pose", "classify", "embed"],
 )
 def test_each_task_answers_as_a_single_prediction_does(
     works: Works, unique: str, model: bytes, card: ModelCard, column: str
@@ -115,11 +134,36 @@ def test_each_task_answers_as_a_single_prediction_does(
     assert line.pop("file") == "a.png"
     assert {**line, "timing_ms": 0} == {**json.loads(json.dumps(alone)), "timing_ms": 0}
     table = works.table(job)
-    assert column in table
     assert set(table["file"]) == {"a.png", "b.png"}
-    with zipfile.ZipFile(io.BytesIO(works.read(job, "annotated.zip"))) as archive:
-        pictures = [cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), 1) for name in archive.namelist()]
-    assert [picture.ndim for picture in pictures] == [3, 3]
+    assert table[column].notna().all()
+    pictures = works.pictures(job)
+    assert [picture.shape for picture in pictures] == [(320, 320, 3)] * 2  # tiny ones are enlarged
+    plain, _ = enlarged(_decoded(_blob()))
+    assert np.abs(pictures[0].astype(int) - plain).max() > 60 or card.task is Task.EMBED, "something is drawn on it"
+
+
+def test_text_is_read_in_a_batch(works: Works, unique: str) -> None:
+    pytest.importorskip("rapidocr")
+    files = {name: path.read_bytes() for name, path in bundled_ocr_models().items()}
+    card = ModelCard(task=Task.OCR, decoder=Decoder.RAPIDOCR)
+    works.models.publish(ADA, Draft(unique, files, card, alias=CHAMPION))
+    page = np.full((90, 420, 3), 255, np.uint8)
+    cv2.putText(page, "hello", (30, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (0, 0, 0), 3)
+    job = works.run(works.start(Asked(unique, annotate=True), [("page.png", encode_png(page)), ("dark.png", _blob(0))]))
+    assert job.state == JobState.SUCCEEDED, job.error
+    assert [[row["text"] for row in line["text"]] for line in works.lines(job)] == [["hello"], []]
+    [row] = works.table(job).to_dict("records")
+    assert (row["file"], row["text"]) == ("page.png", "hello")
+    assert [each.tolist() for each in row["polygon"]] == works.lines(job)[0]["text"][0]["polygon"]
+    assert row["x2"] - row["x1"] > 80
+    assert works.pictures(job)[0].shape == page.shape
+    assert np.abs(works.pictures(job)[0].astype(int) - page).max() > 60
+    assert job.result is not None
+    assert (job.result["task"], job.result["found"]) == ("ocr", 1)
+
+
+def _decoded(image: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
 
 
 def test_unreadable_images_are_listed_and_the_rest_goes_on(works: Works, unique: str) -> None:

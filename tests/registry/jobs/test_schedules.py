@@ -43,7 +43,7 @@ class Clean:
     def check(self, actor: Actor, given: Any) -> None:
         require(actor, Action.START_JOB)
 
-    def start(self, actor: Actor, given: Any, key: str) -> Job:
+    def start(self, actor: Actor, given: Any, key: str, last_at: datetime | None) -> Job:
         if self.problem:
             raise self.problem
         return self.shop.jobs.start(actor, "clean", given, key=key)
@@ -177,10 +177,10 @@ def test_two_runners_that_look_at_once_start_one_job(shop: "Shop", plans: Schedu
     began: list[Job] = []
 
     class Slow(Clean):
-        def start(self, actor: Actor, given: Any, key: str) -> Job:
+        def start(self, actor: Actor, given: Any, key: str, last_at: datetime | None) -> Job:
             if not began:
                 began.extend(other.start_due(DAWN))  # the other one is faster, and has started it by now
-            return super().start(actor, given, key)
+            return super().start(actor, given, key, last_at)
 
     plans.starts = {"clean": Slow(shop)}
     (mine,) = plans.start_due(DAWN)
@@ -234,9 +234,9 @@ def test_a_change_while_it_is_started_is_not_written_over(shop: "Shop", plans: S
     due_at(shop, schedule, DAWN)
 
     class Slow(Clean):
-        def start(self, actor: Actor, given: Any, key: str) -> Job:
+        def start(self, actor: Actor, given: Any, key: str, last_at: datetime | None) -> Job:
             plans.update(owner, schedule.id, replace(NIGHTLY, cron="0 5 * * *", active=False))
-            return super().start(actor, given, key)
+            return super().start(actor, given, key, last_at)
 
     plans.starts = {"clean": Slow(shop)}
     assert len(plans.start_due(DAWN)) == 1

@@ -18,7 +18,15 @@ import pytest
 
 from registry.access import Actor
 from registry.access.actor import local_actor
-from registry.errors import CameraNotFound, Forbidden, InvalidInput, InvalidVideo, InvalidZone, NotFound
+from registry.errors import (
+    CameraNotFound,
+    Forbidden,
+    InvalidInput,
+    InvalidVideo,
+    InvalidZone,
+    NotFound,
+    RecordingNotFound,
+)
 from registry.jobs.jobs import Jobs
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobRun, execute
@@ -34,7 +42,7 @@ from registry.models.serving import Serving
 from registry.models.thresholds import Thresholds
 from registry.models.types import CHAMPION
 from registry.recordings.library import Recordings
-from registry.records import Database, Job, JobState, RecordingSegment, jobs
+from registry.records import Database, Job, JobState, jobs
 from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.settings import PROJECT_ROOT, Settings
 from registry.storage import LocalStorage
@@ -42,6 +50,7 @@ from registry.streams.video_file import VideoFile
 from registry.streams.video_frames import pictures
 from registry.streams.video_probe import index, look
 from registry.testing import onnx_models as made
+from registry.testing.films import keep_recorded
 from registry.testing.odd_videos import cut_short, odd_video, sound_only
 from registry.testing.video import Clip, write_digit_clip
 from registry.testing.watched import wait_until
@@ -450,25 +459,41 @@ def test_a_file_on_the_server_is_read_in_place_by_those_who_may(
 def test_what_a_camera_recorded_is_analysed_by_those_who_may(
     works: Works, clip: Path, user: Actor, settings: Settings, tmp_path: Path
 ) -> None:
-    begun = datetime(2026, 5, 4, 8, tzinfo=UTC)
-    row = RecordingSegment(
-        camera_id="gate", camera_name="gate", started_at=begun, ended_at=begun + timedelta(seconds=4),
-        path="gate/one.mp4", size_bytes=clip.stat().st_size, codec="h264",
-    )  # fmt: skip
-    kept = settings.recordings / row.path
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(odd_video(clip, "fragmented", tmp_path).read_bytes())
-    with works.database.write() as session:
-        session.add(row)
+    begun, film = datetime(2026, 5, 4, 8, tzinfo=UTC), odd_video(clip, "fragmented", tmp_path).read_bytes()
+    starts = [begun, begun + timedelta(seconds=4), begun + timedelta(minutes=30)]  # two follow each other, then a gap
+    folder = settings.recordings
+    files = [keep_recorded(works.database, folder, "gate", "Gate/1", start, film) for start in starts]
     recordings = Recordings(settings, works.models.live, works.database, works.storage)
-    stretch, asked = Stretch("gate", begun, begun + timedelta(seconds=4)), Asked(works.name)
-    result = _succeeded(works.run(works.videos.start_camera(ADA, asked, recordings, stretch)))
-    assert 75 <= result["pictures"] <= 100
-    assert result["video"]["name"] == "gate 2026-05-04 08.00.00 UTC.mp4"
+    stretch = Stretch("gate", begun, begun + timedelta(minutes=31))
+    asked = Asked(works.name, about=VideoAsked.model_validate({"every": 5, "zones": [ZONE]}))
+    job = works.videos.start_camera(ADA, asked, recordings, stretch)
+    for file in files:  # the job has its film: what becomes of the recordings does not matter
+        file.unlink()
+    result = _succeeded(works.run(job))
+    seconds = result["video"]["duration_s"] / 3
+    assert result["video"]["name"] == "Gate-1 2026-05-04 08.00.00 UTC.mp4"
+    assert result["video"]["recorded_from"] == "2026-05-04T08:00:00.000+00:00"
+    assert len(works.film(job)) == result["pictures"] == result["video"]["pictures"] / 5
+    table = works.table(job)
+    late = table["time_s"] > 2 * seconds - 0.01
+    gap = timedelta(minutes=30) - timedelta(seconds=2 * seconds)
+    told = table["recorded_at"] - pd.to_timedelta(table["time_s"], unit="s")
+    assert abs(told[~late] - begun).max() < timedelta(seconds=0.5)
+    assert abs(told[late] - begun - gap).max() < timedelta(seconds=0.01)
+    for name, at in (("tracks.csv", "recorded_from"), ("events.csv", "recorded_at")):
+        moments = pd.to_datetime(works.table(job, name)[at])
+        assert moments.between(begun, begun + timedelta(minutes=31)).all()
+        assert len(moments)
     with pytest.raises(Forbidden):
         works.videos.start_camera(user, asked, recordings, stretch)
     with pytest.raises(CameraNotFound):
         works.videos.start_camera(ADA, asked, recordings, replace(stretch, camera_id="none"))
+    with pytest.raises(RecordingNotFound, match="are gone"):  # their rows are still there
+        works.videos.start_camera(ADA, replace(asked, about=VideoAsked()), recordings, stretch)
+    for until in (begun, begun + timedelta(hours=25)):
+        with pytest.raises(InvalidInput, match="at most 1440 minutes"):
+            works.videos.start_camera(ADA, asked, recordings, replace(stretch, until=until))
+    assert not [path for path in (settings.recordings / ".scratch").rglob("*") if path.is_file()]
 
 
 def test_the_same_video_asked_about_alike_is_one_job(works: Works, clip: Path) -> None:

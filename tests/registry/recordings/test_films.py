@@ -103,7 +103,7 @@ def test_two_films_are_made_at_a_time(lite: Cellar, monkeypatch: pytest.MonkeyPa
 
     def ask() -> None:
         try:
-            films.join(read, now, now)
+            films.join(read, now, now, 1 << 20)
         except RegistryError as error:
             told.append(type(error))
 

@@ -1,6 +1,7 @@
 """What a notebook submits becomes a job with what was asked."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,18 @@ import pytest
 import registry as nx
 from registry.access.actor import local_actor
 from registry.access.live import Live
-from registry.errors import Conflict, InvalidInput, InvalidZone
+from registry.cameras import notebook as cameras_in_notebook
+from registry.errors import CameraNotFound, Conflict, InvalidInput, InvalidZone
 from registry.jobs import notebook as in_notebook
 from registry.models.files import CHECKPOINT
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
 from registry.models.server import tracking_uri
 from registry.models.types import CHAMPION
-from registry.records import Database
+from registry.records import CameraRecord, Database
 from registry.settings import Settings
 from registry.testing import onnx_models as made
+from registry.testing.films import keep_recorded
 from registry.testing.odd_videos import tiny_video
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges, NewVersion
@@ -41,7 +44,8 @@ def model(
     monkeypatch.setenv("NEXUSAI_HOME", str(settings.home))
     monkeypatch.setenv("NEXUSAI_MLFLOW_TRACKING_URI", tracking_uri(mlflow_home))
     monkeypatch.setenv("NEXUSAI_STORAGE_URL", str(tmp_path / "storage"))
-    opened = (in_notebook.rooms, trainings_in_notebook._rooms, tuning_in_notebook._measuring)
+    rooms = (trainings_in_notebook._rooms, cameras_in_notebook._rooms)
+    opened = (in_notebook.rooms, *rooms, tuning_in_notebook._measuring)
     for each in opened:
         each.cache_clear()
     yield unique
@@ -61,6 +65,20 @@ def test_a_video_is_submitted_with_its_zones(model: str, tmp_path: Path) -> None
         nx.submit_video(model, film, lines={"door": square})
     with pytest.raises(InvalidInput, match="either a video or the path"):
         nx.submit_video(model)
+
+
+def test_what_a_camera_recorded_is_submitted(model: str, sqlite: Database, settings: Settings) -> None:
+    with sqlite.write() as session:
+        session.add(CameraRecord(id="c" * 32, name="Yard", url="rtsp://10.0.0.7/", owner_id="a", owner_name="a"))
+    keep_recorded(sqlite, settings.recordings, "c" * 32, "Yard", datetime(2026, 5, 4, 8, tzinfo=UTC))
+    told = nx.submit_video(model, camera="Yard", since="2026-05-04 08:00", until="2026-05-04 09:00").status()
+    assert (told["kind"], told["parameters"]["name"]) == ("video", "Yard 2026-05-04 08.00.00 UTC.mp4")
+    with pytest.raises(InvalidInput, match="since when"):
+        nx.submit_video(model, camera="Yard", until="2026-05-04 09:00")
+    with pytest.raises(CameraNotFound):
+        nx.submit_video(model, camera="Cellar", since="2026-05-04 08:00", until="2026-05-04 09:00")
+    with pytest.raises(InvalidInput, match="or a camera"):
+        nx.submit_video(model, "gate.mp4", camera="Yard", since="2026-05-04 08:00", until="2026-05-04 09:00")
 
 
 def test_an_optimisation_and_a_tune_are_submitted(model: str) -> None:
