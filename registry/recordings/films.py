@@ -82,15 +82,23 @@ class Films:
     ) -> Joined:
         check_size(sum(record.size_bytes for record in found[1:-1]), most_bytes)  # before anything is fetched
         with ExitStack() as files:
-            sources = []
+            sources, away = [], []
             for record in found:
                 try:
                     sources.append(Source(files.enter_context(self._places.file(record)), record.started_at))
                 except RecordingNotFound as error:
-                    if is_first and not self._places.is_elsewhere(record):
+                    if self._places.is_elsewhere(record):
+                        away.append(record)
+                    elif is_first:
                         raise FileGone from error
             if found and not sources:
                 raise RecordingNotFound("the files of what was recorded then are gone, or on another host")
+            if away:
+                raise Conflict(
+                    f"{len(away)} of the {len(found)} recordings of this time are on the host {away[0].host}, "
+                    f"the first from {away[0].started_at.isoformat(timespec='seconds')}",
+                    hint="Ask that host, or for a time without them; in a bucket every host finds them.",
+                )
             runs = pieces_of(sources, begin, end)
             if len(runs) > 1:
                 changes = ", ".join(run[0].source.started_at.isoformat(timespec="seconds") for run in runs[1:])

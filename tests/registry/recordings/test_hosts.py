@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from registry.cameras.recording import RecordingSettings
+from registry.errors import Conflict
 from registry.recordings.books import Book, Books
 from registry.recordings.places import Places
 from registry.recordings.retention import Retention
@@ -74,6 +75,13 @@ def test_what_is_recorded_says_on_which_host(lite: Cellar) -> None:
     wait_until(lite.rows, 30)
     books.close()
     assert lite.rows()[0].host == lite.places.host != ""
+
+
+def test_an_export_without_what_another_host_holds_is_refused(lite: Cellar) -> None:
+    first = lite.put(1)
+    last = _on_other(lite, 2)
+    with pytest.raises(Conflict, match="1 of the 2 recordings of this time are on the host other"):
+        lite.library().export(ADMIN, "cam", first.started_at, last.ended_at)
 
 
 @pytest.mark.parametrize("missing", [0, 30], ids=["all there", "more missing than are moved at once"])
