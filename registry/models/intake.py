@@ -157,7 +157,7 @@ def admit(
     files = _files(models, received, found, wanted, report)
     with journey.step(VERIFY) as said:
         card = _card(read_graphs(files, wanted.card), wanted)
-        doors = try_out(files, card)
+        doors = try_out(files, card, models.settings.run_max_seconds)
         report.facts["trial"] = doors.to_dict()
         said["detail"] = f"{card.task}, {len(card.labels)} classes, ran once; around it: {doors.said()}"
     with journey.step(REGISTER) as said:

@@ -12,6 +12,7 @@ from registry.runtime.metrics import EngineMetrics
 from registry.runtime.onnx_session import OnnxSession
 from registry.runtime.openvino_session import OpenVinoSession
 from registry.runtime.prepared import prepared_sessions
+from registry.runtime.run_deadline import RUN_SECONDS
 from registry.vision.tensor import Tensor
 
 
@@ -22,7 +23,8 @@ class Host:
     `threads` is the most that one run may use, `alone` says whether a run has the machine to itself, `prepared` is
     the folder of optimised graphs, `engines` that of what TensorRT builds. `backend` runs what nothing was chosen
     for. `batch_most` above 1 allows batches, which wait `batch_wait_s` to fill. `enlarge`: a small image is scaled up
-    to what the model was made for, even where its input takes any size.
+    to what the model was made for, even where its input takes any size. A run that takes longer than `run_seconds` for
+    each image is ended.
     """
 
     threads: int
@@ -34,6 +36,7 @@ class Host:
     batch_most: int = 1
     batch_wait_s: float = 0.002
     enlarge: bool = True
+    run_seconds: float = RUN_SECONDS
 
     def default(self) -> HostChoice:
         """How a version runs that nothing was chosen for."""
@@ -84,12 +87,15 @@ class AdaptiveSession(GraphSession):
 
 def _sessions(model_bytes: bytes, host: Host, chosen: HostChoice) -> tuple[GraphSession, GraphSession]:
     """The wide and the narrow session; the same one where there is nothing to choose between."""
+    seconds = host.run_seconds
     same = (chosen.threads, 1) == (chosen.beside, chosen.sessions)
     if chosen.backend is Backend.OPENVINO:
-        wide = OpenVinoSession(model_bytes, chosen.threads, 1, chosen.precision)
-        return wide, wide if same else OpenVinoSession(model_bytes, chosen.beside, chosen.sessions, chosen.precision)
+        wide = OpenVinoSession(model_bytes, chosen.threads, 1, chosen.precision, seconds)
+        if same:
+            return wide, wide
+        return wide, OpenVinoSession(model_bytes, chosen.beside, chosen.sessions, chosen.precision, seconds)
     if chosen.backend.on_gpu or chosen.threads == chosen.beside:
-        only = OnnxSession(model_bytes, chosen.threads, chosen.backend, host.engines)
+        only = OnnxSession(model_bytes, chosen.threads, chosen.backend, host.engines, seconds)
         return only, only
-    first, second = prepared_sessions(model_bytes, host.prepared, (chosen.threads, chosen.beside))
+    first, second = prepared_sessions(model_bytes, host.prepared, (chosen.threads, chosen.beside), seconds)
     return OnnxSession.over(first), OnnxSession.over(second)

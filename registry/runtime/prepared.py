@@ -23,24 +23,27 @@ from registry.runtime.graph_session import reason_of
 from registry.runtime.machine import instructions
 from registry.runtime.onnx_session import ORT_ERRORS, BoundedSession, raw_session, session_options
 from registry.runtime.providers import CPU
+from registry.runtime.run_deadline import RUN_SECONDS
 
 _GRAPH, _WEIGHTS, _MANIFEST = "graph.onnx", "weights.bin", "manifest.json"
 _SMALLEST_WEIGHT = 1_024  # bytes; a smaller one stays in the graph
 _log = structlog.get_logger(__name__)
 
 
-def prepared_sessions(model_bytes: bytes, folder: Path, threads: Sequence[int]) -> list[BoundedSession]:
-    """A CPU session for each number of threads, over one set of weights.
+def prepared_sessions(
+    model_bytes: bytes, folder: Path, threads: Sequence[int], run_seconds: float = RUN_SECONDS
+) -> list[BoundedSession]:
+    """A CPU session for each number of threads, over one set of weights; see `BoundedSession` for `run_seconds`.
 
     `folder` keeps what was prepared; where it cannot be written, each session holds its own weights. Raises
     InvalidModel when the graph is refused or cannot be built.
     """
     try:
         graph = _prepared(model_bytes, folder)
-        return [_session(graph, each) for each in threads]
+        return [_session(graph, each, run_seconds) for each in threads]
     except (OSError, *ORT_ERRORS) as error:
         _log.warning("model_not_prepared", folder=str(folder), reason=reason_of(error))
-        return [raw_session(model_bytes, each) for each in threads]
+        return [raw_session(model_bytes, each, run_seconds=run_seconds) for each in threads]
 
 
 def _prepared(model_bytes: bytes, folder: Path) -> Path:
@@ -52,10 +55,10 @@ def _prepared(model_bytes: bytes, folder: Path) -> Path:
     return kept / _GRAPH
 
 
-def _session(graph: Path, threads: int) -> BoundedSession:
+def _session(graph: Path, threads: int, run_seconds: float) -> BoundedSession:
     options = session_options(threads)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is done
-    return BoundedSession(str(graph), options, providers=[CPU])
+    return BoundedSession(str(graph), options, [CPU], run_seconds=run_seconds)
 
 
 def _prepare(model_bytes: bytes, kept: Path) -> None:

@@ -271,7 +271,7 @@ def test_a_model_that_wants_too_much_when_it_runs_is_refused(
 
 def test_a_trial_ends_in_time(blob: bytes) -> None:
     with pytest.raises(InvalidModel, match="longer than"):
-        try_out({MODEL_FILE: blob}, BLOB_CARD, seconds=0.05)
+        try_out({MODEL_FILE: blob}, BLOB_CARD, run_seconds=0.005, seconds=0.05)
 
 
 def test_a_refused_model_leaves_nothing(models: ModelRegistry, engineer: Actor, unique: str) -> None:
