@@ -130,6 +130,7 @@ def publish() -> None:
     from registry.access.actor import local_actor
     from registry.models.process import mlflow_at_hand
     from registry.models.registry import ModelRegistry
+    from registry.models.serving import Serving
     from registry.models.starters import publish_starters
     from registry.records import open_database
     from registry.settings import load_settings
@@ -139,7 +140,8 @@ def publish() -> None:
     database = open_database(settings.records_url)
     database.upgrade()
     with mlflow_at_hand(settings):
-        for made in publish_starters(ModelRegistry(settings, database), local_actor()):
+        models = ModelRegistry(settings, database)
+        for made in publish_starters(models, local_actor(), Serving(models, settings).move_alias):
             sys.stderr.write(f"registered {made.name} version {made.version}\n")
     database.close()
 

@@ -144,6 +144,13 @@ class Settings(BaseSettings):
         1, ge=1, le=64, description="most images in one run of a graph that takes several; 1 is no batching"
     )
     batch_wait_ms: int = Field(2, ge=0, le=1_000, description="milliseconds that a batch waits for more images")
+    run_max_seconds: int = Field(
+        30,
+        ge=1,
+        le=3_600,
+        description="seconds that a run of a model may take for each image, on its trial and when it serves; a longer "
+        "one is ended",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from registry.errors import InvalidSetting
+from registry.validation import first_problem
 
 # what PyYAML raises over text that is no YAML; tags of its core (`!!bool x`) raise whatever their reading does
 NOT_YAML = (
@@ -28,6 +29,5 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
 
 def invalid(error: ValidationError, where: str) -> InvalidSetting:
     """The first problem of a file or of the environment, told by the name of its field."""
-    first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    return InvalidSetting(f"{where}: {name}: {first['msg']}, got {first['input']!r:.200}", details={"setting": name})
+    first = first_problem(error)
+    return InvalidSetting(f"{where}: {first}, got {first.given!r:.200}", details={"setting": first.field})

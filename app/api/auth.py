@@ -3,10 +3,9 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request, Response, status
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.api.asked import Asked
+from app.api.asked import Asked, refused_body
 from app.api.context import Caller, Rooms
 from app.api.proofs import proving
 from registry.access.tokens import TokenPair
@@ -147,5 +146,4 @@ async def _credentials(request: Request) -> Credentials:
             return Credentials.model_validate(dict(await request.form()))
         return Credentials.model_validate_json(await request.body())
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
-        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in problems]) from error
+        raise refused_body(error) from error

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from app.api.asked import refused_body
 from registry.errors import InvalidInput, UploadTooLarge
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ def checked(form: type[Fields], fields: dict[str, str]) -> Fields:
     try:
         return form.model_validate({name: value for name, value in fields.items() if value})
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise RequestValidationError([each | {"loc": ("body", *each["loc"])} for each in found]) from error
+        raise refused_body(error) from error
 
 
 def described(form: type[BaseModel], file: str) -> dict[str, Any]:

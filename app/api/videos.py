@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 from starlette.datastructures import UploadFile
 
+from app.api.asked import refused_body
 from app.api.context import Caller, Rooms
 from app.api.jobs import JobOut
 from app.api.moments import Moment
@@ -75,8 +75,7 @@ class VideoBody(VideoAsked):
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
-            found = error.errors(include_url=False, include_input=False, include_context=False)
-            raise RequestValidationError([each | {"loc": ("body", *each["loc"])} for each in found]) from error
+            raise refused_body(error) from error
 
     def asked(self) -> Asked:
         """As the library takes it."""

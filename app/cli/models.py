@@ -147,7 +147,9 @@ def starters() -> None:
     from registry.access.actor import local_actor
     from registry.models.starters import publish_starters
 
-    for made in publish_starters(Platform.open(load_settings()).models, local_actor()):
+    logs_aside()
+    rooms = Platform.open(load_settings())
+    for made in publish_starters(rooms.models, local_actor(), rooms.serving.move_alias):
         line(f"  Registered {made.name} version {made.version} ({made.card.task})")
 
 

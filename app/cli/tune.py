@@ -63,14 +63,14 @@ def _as_job(name: str, version: int | None, alias: str | None, given: dict[str, 
     from registry.access.actor import local_actor
     from registry.errors import InvalidInput
     from registry.jobs.tuning_parameters import TuneParameters
+    from registry.validation import first_problem
 
     rooms, actor = Platform.open(load_settings()), local_actor()
     found = rooms.measuring.version(actor, name, version, alias)
     try:
         wanted = TuneParameters(model=found.name, version=found.version, **given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InvalidInput(f"--{first['loc'][0]}: {first['msg']}") from error
+        raise InvalidInput(f"--{first_problem(error)}") from error
     follow(rooms, actor, rooms.measuring.tune(actor, wanted), wait=False, json=json)
 
 

@@ -20,6 +20,7 @@ from registry.streams import (
     Zone,
 )
 from registry.streams.geometry import MAX_POINTS
+from registry.validation import problems_of
 
 MOST = 32  # zones, lines, rules, masks of one camera
 _CONFIDENT = TrackingOptions().confident
@@ -198,8 +199,8 @@ def parsed(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
         return kind.model_validate(dict(given))
     except ValidationError as error:
         problems = [
-            {"field": ".".join([where, *map(str, each["loc"])]), "problem": each["msg"].removeprefix("Value error, ")}
-            for each in error.errors(include_url=False, include_input=False, include_context=False)
+            {"field": f"{where}.{each.field}" if each.field else where, "problem": each.message}
+            for each in problems_of(error)
         ]
         first = problems[0]
         raise InvalidInput(f"{first['field']}: {first['problem']}", details={"fields": problems[:20]}) from error

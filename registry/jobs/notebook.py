@@ -137,12 +137,12 @@ def _checked(parameters: type[P], **given: int) -> P:
     from pydantic import ValidationError
 
     from registry.errors import InvalidInput
+    from registry.validation import first_problem
 
     try:
         return parameters(**given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise InvalidInput(str(first_problem(error))) from error
 
 
 def _caring() -> Caring:

@@ -15,6 +15,7 @@ from registry.errors import Forbidden, InvalidInput, QuotaExceeded, RegistryErro
 from registry.jobs.cron import next_time, next_times, zone_of
 from registry.jobs.owners import owner_of
 from registry.records import Database, Job, Role, Schedule, new_id, schedules, utc_now
+from registry.validation import first_problem
 
 MOST_EACH = 50  # schedules of one owner
 _log = structlog.get_logger(__name__)
@@ -242,11 +243,8 @@ def _parameters(start: Startable, given: Mapping[str, Any]) -> BaseModel:
     try:
         return start.parameters.model_validate(dict(given))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "they"
-        raise InvalidInput(
-            f"the parameters: {where}: {first['msg']}", details={"field": f"parameters.{where}"}
-        ) from error
+        first = first_problem(error, "they")
+        raise InvalidInput(f"the parameters: {first}", details={"field": f"parameters.{first.field}"}) from error
 
 
 def _seen(actor: Actor, schedule: Schedule | None, schedule_id: str) -> Schedule:

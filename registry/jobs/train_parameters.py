@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from registry.errors import InvalidInput
 from registry.mlflow_file import AccessLevel
+from registry.validation import first_problem
 
 SIZE_STEP_PX = 32
 Augment = Literal["none", "light", "strong"]
@@ -84,7 +85,5 @@ def read_recipe(fields: dict[str, object]) -> Recipe:
     try:
         return Recipe.model_validate(fields)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "image_size"
-        message = str(first["msg"]).removeprefix("Value error, ")
-        raise InvalidInput(f"the training's {where}: {message}", details={"field": where}) from error
+        first = first_problem(error, "image_size")
+        raise InvalidInput(f"the training's {first}", details={"field": first.field}) from error

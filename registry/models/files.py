@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from registry.models import tags
 from registry.models.client import Mlflow
 from registry.models.types import ModelVersion
 from registry.runtime.card import ModelCard
+from registry.runtime.proven_file import ProvenFile
 from registry.settings import Settings
 
 FOLDER = "model"
@@ -42,32 +44,49 @@ class VersionFiles:
     def card(self, found: Any) -> ModelCard:
         """The card of an MLflow model version, checked against its recorded sha256."""
         sha256 = tags.read_sha256(found.tags, tags.CARD_SHA256)
-        return ModelCard.parse(self._one(found.run_id, CARD, sha256).read_bytes())
+        return ModelCard.parse(self._read(found.run_id, CARD, sha256))
 
     def fetch(self, version: ModelVersion) -> dict[str, Path]:
         """The version's files by name. Raises IntegrityError, MlflowUnavailable."""
-        return {name: self._one(version.run_id, name, sha256) for name, sha256 in version.files.items()}
+        for name, sha256 in version.files.items():
+            self._read(version.run_id, name, sha256)
+        return {name: self._place(sha256) for name, sha256 in version.files.items()}
+
+    def proven(self, version: ModelVersion) -> dict[str, ProvenFile]:
+        """The version's files by name, fetched and checked once somebody reads them; that raises as `fetch` does."""
+        return {
+            name: ProvenFile(sha256, partial(self._read, version.run_id, name, sha256))
+            for name, sha256 in version.files.items()
+        }
 
     def note(self, version: ModelVersion, name: str) -> bytes | None:
         """A file that is kept beside the served ones, if the version has it. Raises as `fetch`."""
         sha256 = version.notes.get(name)
-        return self._one(version.run_id, name, sha256).read_bytes() if sha256 else None
+        return self._read(version.run_id, name, sha256) if sha256 else None
 
-    def _one(self, run_id: str, name: str, sha256: str) -> Path:
-        kept = self._root / sha256[:2] / sha256
-        if not kept.is_file() or sha256_of(kept.read_bytes()) != sha256:
-            self._download(run_id, name, sha256, kept)
-        return kept
+    def _place(self, sha256: str) -> Path:
+        return self._root / sha256[:2] / sha256
 
-    def _download(self, run_id: str, name: str, sha256: str, kept: Path) -> None:
+    def _read(self, run_id: str, name: str, sha256: str) -> bytes:
+        """The very bytes that were checked."""
+        kept = self._place(sha256)
+        if kept.is_file():
+            data = kept.read_bytes()
+            if sha256_of(data) == sha256:
+                return data
+        return self._download(run_id, name, sha256, kept)
+
+    def _download(self, run_id: str, name: str, sha256: str, kept: Path) -> bytes:
         kept.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".fetch-", dir=kept.parent))
         try:
             arrived = self._download_to(draft, run_id, name)
-            found = sha256_of(arrived.read_bytes())
+            data = arrived.read_bytes()
+            found = sha256_of(data)
             if found != sha256:
                 raise IntegrityError(f"{name} of run {run_id} has sha256 {found[:12]}…, registered was {sha256[:12]}…")
             arrived.replace(kept)
+            return data
         except OSError as error:
             raise MlflowUnavailable(f"the artifact {name} of run {run_id} could not be fetched: {error}") from error
         finally:

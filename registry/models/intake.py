@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from registry.models.files import CHECKPOINT
 from registry.models.first_reading import read_graphs
 from registry.models.journey import CONVERT, RECEIVE, REGISTER, SCAN, VERIFY, Journey
 from registry.models.names import check_alias, check_new_name
-from registry.models.naming import is_first, name_version
+from registry.models.naming import name_version
 from registry.models.promotion import SetAlias
 from registry.models.publish import Draft
 from registry.models.quarantine import Quarantine, Received, Room, chunks_of
@@ -157,7 +157,7 @@ def admit(
     files = _files(models, received, found, wanted, report)
     with journey.step(VERIFY) as said:
         card = _card(read_graphs(files, wanted.card), wanted)
-        doors = try_out(files, card)
+        doors = try_out(files, card, models.settings.run_max_seconds)
         report.facts["trial"] = doors.to_dict()
         said["detail"] = f"{card.task}, {len(card.labels)} classes, ran once; around it: {doors.said()}"
     with journey.step(REGISTER) as said:
@@ -167,35 +167,21 @@ def admit(
         notes = {REPORT: report.note()}
         if found.kind is FileKind.TORCH:  # to train it further; it is only ever opened in the sandbox
             notes[CHECKPOINT] = received.path.read_bytes()
-        first = is_first(models, actor, wanted.name)
-        made = models.publish(
-            actor,
-            Draft(
-                wanted.name,
-                files,
-                card,
-                description,
-                wanted.access_level,
-                wanted.alias if first else "",
-                facts,
-                notes,
-                wanted.parent,
-            ),
+        draft = Draft(
+            wanted.name,
+            files,
+            card,
+            description,
+            wanted.access_level,
+            parameters=facts,
+            notes=notes,
+            parent=wanted.parent,
+            first_alias=wanted.alias,
         )
-        if not first:
-            made, journey.warning = _named(models, actor, made, wanted.alias, move)
+        made = models.publish(actor, draft)
+        made, journey.warning = name_version(models, actor, made, wanted.alias, move)
         said["detail"] = "; ".join(filter(None, (f"version {made.version}", journey.warning)))
     return made
-
-
-def _named(
-    models: ModelRegistry, actor: Actor, made: ModelVersion, alias: str, move: SetAlias | None
-) -> tuple[ModelVersion, str]:
-    """The version with its alias, and why it has none where one was wanted."""
-    if not alias:
-        return made, ""
-    problem = name_version(models, actor, made, alias, move)
-    return made if problem else replace(made, aliases=(*made.aliases, alias)), problem
 
 
 def _scan(received: Received, report: _Report) -> Finding:

@@ -1,7 +1,6 @@
 """Opening a version as this machine was tuned for it, else by default; never by something slower in silence."""
 
 import threading
-from pathlib import Path
 
 import structlog
 
@@ -28,7 +27,7 @@ class Opening:
 
     def open(self, version: ModelVersion) -> VisionModel:
         """The network of a version. Raises what `VersionFiles.fetch` and `load` by the processor do."""
-        files: dict[str, bytes | Path] = dict(self._files.fetch(version))
+        files = self._files.proven(version)
         choice = self.choice(version)
         try:
             network = load(files, version.card, host=self._host, choice=choice)

@@ -28,7 +28,8 @@ _TAGGED_METRICS = 12  # what lists show of them; the card and the run have them 
 class Draft:
     """A checked model on its way into the registry.
 
-    `files` maps names to contents and is what is served; `notes` are kept beside them for people to read.
+    `files` maps names to contents and is what is served; `notes` are kept beside them for people to read. `alias` names
+    the version at once, `first_alias` only one that is its model's first, so that it takes nothing over.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Draft:
     parameters: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, bytes] = field(default_factory=dict)
     parent: str = ""  # the version it was made from, as name/version
+    first_alias: str = ""
 
 
 def publish(client: MlflowClient, actor: Actor, draft: Draft, *, is_new: bool, settings: Settings) -> int:
@@ -71,9 +73,20 @@ def publish(client: MlflowClient, actor: Actor, draft: Draft, *, is_new: bool, s
         raise
     number = int(version.version)
     client.set_registered_model_tag(draft.name, tags.TASK, str(draft.card.task))
-    if draft.alias:
-        alias_history.move(client, draft.name, draft.alias, number, actor.name)
+    alias = draft.alias or (draft.first_alias if _is_first(client, draft, number) else "")
+    if alias:
+        alias_history.move(client, draft.name, alias, number, actor.name)
     return number
+
+
+def _is_first(client: MlflowClient, draft: Draft, number: int) -> bool:
+    """Whether no version was there before this one, and nothing took its alias meanwhile.
+
+    MLflow numbers versions one after the other: of several that come at once, in whatever process, one is the first.
+    """
+    found = client.search_model_versions(f"name = '{draft.name}'", order_by=["version_number ASC"])
+    earliest = min(int(each.version) for each in found if tags.FILES in each.tags)
+    return earliest == number and draft.first_alias not in client.get_registered_model(draft.name).aliases
 
 
 def _log(client: MlflowClient, run_id: str, draft: Draft) -> None:

@@ -137,14 +137,14 @@ class ModelRegistry:
         return self._numbered(model, version if version is not None else _number_of(model, alias))
 
     def publish(self, actor: Actor, draft: Draft) -> ModelVersion:
-        """Register a checked model as a new version, and move the draft's alias to it.
+        """Register a checked model as a new version, and move the draft's alias to it; its aliases tell whether.
 
         Raises Forbidden, InvalidInput, InvalidCard (the model answers another task), VersionNotFound (the parent),
         Conflict (the model is archived), MlflowUnavailable; nothing half-made stays behind.
         """
         check_new_name(draft.name)
-        if draft.alias:
-            check_alias(draft.alias)
+        for alias in filter(None, (draft.alias, draft.first_alias)):
+            check_alias(alias)
         require(actor, Action.PUBLISH_MODEL)
         if draft.parent:
             self._check_parent(actor, draft.parent)
@@ -158,8 +158,10 @@ class ModelRegistry:
             _check_takes(actor, self.get(actor, draft.name), draft)
             with self._mlflow.connected() as client:
                 number = publish(client, actor, draft, is_new=False, settings=self.settings)
-        self.trace(actor, "model.publish", draft.name, version=number, alias=draft.alias)
-        return self.resolve(actor, draft.name, version=number)
+        made = self.resolve(actor, draft.name, version=number)
+        named = next((each for each in (draft.alias, draft.first_alias) if each in made.aliases), "")
+        self.trace(actor, "model.publish", draft.name, version=number, alias=named)
+        return made
 
     def bytes_published(self, actor: Actor) -> int:
         """The size of all versions that an actor has published, with kept checkpoints. Raises MlflowUnavailable."""

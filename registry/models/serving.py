@@ -63,6 +63,8 @@ class Serving:
             backend=Backend(settings.inference_backend),
             batch_most=settings.batch_max,
             batch_wait_s=settings.batch_wait_ms / 1e3,
+            run_seconds=settings.run_max_seconds,
+            sooner=True,
         )
         self.opening = Opening(models.files, host)
         self._resolver = Resolver(models)

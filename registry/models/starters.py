@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import structlog
+
 from registry.access import Actor
 from registry.errors import InvalidSetting, MissingExtra, ModelNotFound
 from registry.mlflow_file import CatalogueEntry
 from registry.models.files import CHECKPOINT, bundle_sha256, sha256_of
+from registry.models.naming import name_version
+from registry.models.promotion import SetAlias
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
 from registry.models.types import CHAMPION, ModelVersion
@@ -13,11 +17,14 @@ from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.runtime.ocr import bundled_ocr_models
 from registry.settings import PROJECT_ROOT
 
+_log = structlog.get_logger(__name__)
 
-def publish_starters(models: ModelRegistry, actor: Actor) -> list[ModelVersion]:
+
+def publish_starters(models: ModelRegistry, actor: Actor, move: SetAlias | None = None) -> list[ModelVersion]:
     """Register every starter that is missing or has changed; returns the new versions.
 
-    A starter whose packages are not installed is left out.
+    The first version of a starter is its champion. Where one has changed, the champion is moved by `move`, see
+    `name_version`; where it is not, the log says why. A starter whose packages are not installed is left out.
     """
     made = []
     for entry in models.settings.read_mlflow_file().catalogue:
@@ -28,7 +35,10 @@ def publish_starters(models: ModelRegistry, actor: Actor) -> list[ModelVersion]:
         except MissingExtra:
             continue
         if not _is_current(models, actor, draft):
-            made.append(models.publish(actor, draft))
+            version, problem = name_version(models, actor, models.publish(actor, draft), CHAMPION, move)
+            if problem:
+                _log.error("starter_not_champion", model=version.name, version=version.version, problem=problem)
+            made.append(version)
     return made
 
 
@@ -55,7 +65,8 @@ def _draft(entry: CatalogueEntry) -> Draft:
     files = {name: path.read_bytes() for name, path in local_files(entry).items()}
     trained = PROJECT_ROOT / entry.source / CHECKPOINT
     notes = {CHECKPOINT: trained.read_bytes()} if trained.is_file() else {}
-    return Draft(entry.name, files, local_card(entry), entry.description, entry.access_level, CHAMPION, notes=notes)
+    card, level = local_card(entry), entry.access_level
+    return Draft(entry.name, files, card, entry.description, level, notes=notes, first_alias=CHAMPION)
 
 
 def _is_current(models: ModelRegistry, actor: Actor, draft: Draft) -> bool:

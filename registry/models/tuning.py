@@ -14,6 +14,7 @@ from registry.models.tuning_table import TuningTable
 from registry.models.types import ModelVersion
 from registry.runtime.host_choice import HostChoice
 from registry.runtime.machine import host_key
+from registry.validation import first_problem
 
 FOLDER = "tune"
 _LARGEST = 1 << 20  # bytes of a table: more was not written by us
@@ -68,5 +69,5 @@ def _read(path: Path) -> TuningTable | None:
     try:
         return TuningTable.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        _log.warning("tuning_unreadable", file=path.name, problem=str(error.errors()[0]["msg"]))
+        _log.warning("tuning_unreadable", file=path.name, problem=str(first_problem(error)))
         return None

@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from registry.access.trail import trace
 from registry.errors import RegistryError, StorageUnavailable, TooManyRequests, UploadNotFound
 from registry.models.intake import Wanted, admit, room_of
 from registry.models.journey import RECEIVE, Journey
+from registry.models.locks import one_at_a_time
 from registry.models.promotion import SetAlias
 from registry.models.quarantine import Arriving, Quarantine, Received, Room
 from registry.models.registry import ModelRegistry
@@ -24,6 +25,7 @@ from registry.records.audit import Outcome
 AT_ONCE = 2
 WAITING_MOST = 32
 _RETRY_AFTER_S = 30
+_COUNTING = "uploads.lock"
 log = logging.getLogger(__name__)
 
 Bring = Callable[[Journey], Received]  # the first step: the file into its folder of the quarantine
@@ -56,7 +58,6 @@ class Uploads:
         self._records = UploadRecords(self.quarantine.root)
         self._slots = threading.BoundedSemaphore(AT_ONCE)
         self._arriving: dict[str, tuple[Actor, Arriving]] = {}  # by id: what requests of this process bring
-        self._counting = threading.Lock()  # held while it is found out whether one more fits, until it counts
 
     def start(self, actor: Actor, chunks: Iterable[bytes], wanted: Wanted) -> Upload:
         """Receive a file, then go on beside the caller; `get` tells how far it is.
@@ -79,7 +80,7 @@ class Uploads:
         Raises as `start` does.
         """
         require(actor, Action.PUBLISH_MODEL)
-        with self._counting:
+        with self._counting():
             room = self._room(actor)
             folder = self.quarantine.new_folder()
             beside = partial(self._arriving_beside, actor, folder.name)
@@ -118,7 +119,7 @@ class Uploads:
         Raises Forbidden, InvalidInput, QuotaExceeded, StorageUnavailable, MlflowUnavailable, TooManyRequests.
         """
         wanted.check(actor)
-        with self._counting:
+        with self._counting():
             room = self._room(actor)
         if room is not None and not room.bytes:
             raise room.refusal()
@@ -152,6 +153,21 @@ class Uploads:
             raise StorageUnavailable("the upload could not be kept", hint="Free some space and send it again.")
         return first
 
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        """Held while it is found out whether one more fits, until it counts: one at a time in the whole home.
+
+        Raises StorageUnavailable.
+        """
+        with ExitStack() as held:
+            try:
+                folder = self._models.settings.run_dir
+                folder.mkdir(parents=True, exist_ok=True)
+                held.enter_context(one_at_a_time(folder / _COUNTING))
+            except OSError as error:
+                raise StorageUnavailable(f"the upload could not be kept: {error.strerror}") from error
+            yield
+
     def _room(self, actor: Actor, but: str = "") -> Room | None:
         """What the actor may still keep beside what is published and what waits; one upload is left out.
 
@@ -181,7 +197,7 @@ class Uploads:
         Raises QuotaExceeded, TooManyRequests, MlflowUnavailable.
         """
         upload = passage.upload
-        with self._counting:
+        with self._counting():
             room = self._room(passage.actor, upload.id)
             if room is not None and upload.size_bytes > room.bytes:
                 raise room.refusal()

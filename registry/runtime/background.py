@@ -23,13 +23,18 @@ def unhurried() -> Iterator[None]:
         _hurried.reset(token)
 
 
+def hurried() -> bool:
+    """Whether somebody waits for what this thread does."""
+    return _hurried.get()
+
+
 def aside(work: Callable[[], T]) -> T:
     """The work's answer; where nobody waits for it, from a thread of lower priority. Raises what the work raises.
 
     In a thread of its own, because a priority that was lowered is not raised again without privileges. For work that
     leaves the interpreter free and starts no threads that outlive it: they would keep the priority.
     """
-    if _hurried.get():
+    if hurried():
         return work()
     with ThreadPoolExecutor(1, "aside", _give_way) as pool:
         return pool.submit(work).result()

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from registry.errors import InvalidCard
+from registry.validation import first_problem
 
 MODEL_FILE = "model.onnx"  # of a version that is one graph
 Text = Annotated[str, Field(max_length=4000)]
@@ -140,6 +141,5 @@ class ModelCard(_Frozen):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "card"
-            raise InvalidCard(f"card field {where}: {first['msg']}", details={"field": where}) from error
+            first = first_problem(error, "card")
+            raise InvalidCard(f"card field {first}", details={"field": first.field}) from error

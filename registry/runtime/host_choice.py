@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry.errors import InvalidInput
+from registry.validation import first_problem
 
 Precision = Literal["f32", "bf16"]
 Count = Annotated[int, Field(ge=1, le=256)]
@@ -42,9 +43,7 @@ class HostChoice(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "it"
-            raise InvalidInput(f"the recorded choice for a host: {where}: {first['msg']}") from error
+            raise InvalidInput(f"the recorded choice for a host: {first_problem(error, 'it')}") from error
 
     def dump(self) -> str:
         """The choice as compact JSON."""

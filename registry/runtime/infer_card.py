@@ -10,6 +10,7 @@ from registry.errors import InvalidModel, UnsupportedOutputs
 from registry.runtime.card import Decoder, InputSpec, ModelCard, Task
 from registry.runtime.graph_check import check_graph
 from registry.runtime.onnx_metadata import ExportMetadata, read_metadata
+from registry.validation import first_problem
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _STRIDE_SETS = ((8, 16, 32), (8, 16, 32, 64), (16, 32), (8,), (16,), (32,))
@@ -60,9 +61,8 @@ def infer_card(model_bytes: bytes) -> ModelCard:
     try:
         return make(graph, metadata, decoder)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidModel(f"the model's {where} makes no card: {first['msg']}") from error
+        first = first_problem(error, "metadata")
+        raise InvalidModel(f"the model's {first.field} makes no card: {first.message}") from error
 
 
 def _describe(model: onnx.ModelProto) -> _Graph:

@@ -19,6 +19,7 @@ from registry.runtime.host_choice import Backend
 from registry.runtime.onnx_session import raw_session
 from registry.runtime.prediction import Prediction, TextLine
 from registry.runtime.raw_answer import RawAnswer
+from registry.runtime.run_deadline import RUN_SECONDS
 from registry.runtime.vision_model import VisionModel
 from registry.vision.images import ImageBgr, check_image
 
@@ -64,7 +65,12 @@ class OcrReader(VisionModel):
     """
 
     def __init__(
-        self, files: Mapping[str, bytes], card: ModelCard, threads: int = 1, backend: Backend = Backend.CPU
+        self,
+        files: Mapping[str, bytes],
+        card: ModelCard,
+        threads: int = 1,
+        backend: Backend = Backend.CPU,
+        run_seconds: float = RUN_SECONDS,
     ) -> None:
         check_task(card)
         missing = [name for name in (DETECTOR, RECOGNISER) if name not in files]
@@ -72,7 +78,11 @@ class OcrReader(VisionModel):
             raise InvalidModel(f"a text reader needs {DETECTOR} and {RECOGNISER}; missing: {', '.join(missing)}")
         self.card = card
         graphs = dict(files) | {RECOGNISER: _with_alphabet(files[RECOGNISER], files.get(CHARACTERS))}
-        sessions = {name: raw_session(graphs[name], threads, backend) for name in graphs if name != CHARACTERS}
+        sessions = {
+            name: raw_session(graphs[name], threads, backend, run_seconds=run_seconds)
+            for name in graphs
+            if name != CHARACTERS
+        }
         self.providers = tuple(sessions[DETECTOR].get_providers())
         _check_roles(sessions)
         self._engine = _engine(sessions)

@@ -33,14 +33,15 @@ ORT_ERRORS = (
 
 
 class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
-    """A session whose runs end: each may take RUN_SECONDS for every image of its batch.
+    """A session whose runs end: each may take `run_seconds` for every image of its batch.
 
     On a GPU the first run, and with TensorRT every run, may take BUILD_SECONDS at least. ONNX Runtime stops between
     two operators, inside loops and branches too, and the session can be run again.
     """
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    def __init__(self, *given: Any, run_seconds: float = RUN_SECONDS, **named: Any) -> None:
         super().__init__(*given, **named)
+        self._run_seconds = run_seconds
         provider = self.get_providers()[0]
         self._builds_always = provider == PROVIDERS[Backend.TENSORRT]
         self._may_build = provider != CPU
@@ -68,12 +69,16 @@ class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
 
     def _seconds(self, inputs: Mapping[str, npt.NDArray[np.generic]]) -> float:
         images = max((len(value) for value in inputs.values() if value.ndim == 4), default=1)
-        seconds = RUN_SECONDS * max(images, 1)
+        seconds = self._run_seconds * max(images, 1)
         return max(seconds, BUILD_SECONDS) if self._may_build else seconds
 
 
 def raw_session(
-    model_bytes: bytes, threads: int, backend: Backend = Backend.CPU, engines: Path | None = None
+    model_bytes: bytes,
+    threads: int,
+    backend: Backend = Backend.CPU,
+    engines: Path | None = None,
+    run_seconds: float = RUN_SECONDS,
 ) -> BoundedSession:
     """A session from bytes that passed `check_graph`, with `threads` threads for one run on the processor.
 
@@ -94,7 +99,8 @@ def raw_session(
         load_gpu_libraries()
     providers = providers_of(backend, model_bytes, engines)
     try:
-        session = BoundedSession(model_bytes, session_options(threads), providers=providers, enable_fallback=0)
+        options = session_options(threads)
+        session = BoundedSession(model_bytes, options, providers, run_seconds=run_seconds, enable_fallback=0)
     except ORT_ERRORS as error:
         if backend.on_gpu:
             raise _not_started(backend, reason_of(error)) from error
@@ -127,9 +133,14 @@ class OnnxSession(GraphSession):
     """A graph in ONNX Runtime, with `threads` threads for one run."""
 
     def __init__(
-        self, model_bytes: bytes, threads: int, backend: Backend = Backend.CPU, engines: Path | None = None
+        self,
+        model_bytes: bytes,
+        threads: int,
+        backend: Backend = Backend.CPU,
+        engines: Path | None = None,
+        run_seconds: float = RUN_SECONDS,
     ) -> None:
-        self._use(raw_session(model_bytes, threads, backend, engines))
+        self._use(raw_session(model_bytes, threads, backend, engines, run_seconds))
 
     @classmethod
     def over(cls, session: BoundedSession) -> Self:

@@ -32,7 +32,14 @@ class OpenVinoSession(GraphSession):
         BackendUnavailable: OpenVINO is not installed, the processor has no such precision, or the graph has a loop.
     """
 
-    def __init__(self, model_bytes: bytes, threads: int, streams: int = 1, precision: str = "f32") -> None:
+    def __init__(
+        self,
+        model_bytes: bytes,
+        threads: int,
+        streams: int = 1,
+        precision: str = "f32",
+        run_seconds: float = RUN_SECONDS,
+    ) -> None:
         _refuse_loops(check_graph(model_bytes))
         core = _core()
         if precision != "f32" and precision not in precisions():
@@ -48,15 +55,16 @@ class OpenVinoSession(GraphSession):
         except RuntimeError as error:
             raise InvalidModel(f"OpenVINO cannot build the graph: {_last_line(error)}") from error
         self._describe(_specs(self._compiled.inputs), _specs(self._compiled.outputs), (PROVIDER,))
+        self._run_seconds = run_seconds
         self._idle: deque[Any] = deque()  # as many requests as there were runs at once
 
     def run(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """See `GraphSession.run`. While a run goes on that took too long, every other is refused: it would wait."""
         if _goes_on(self._compiled):
-            raise ModelTooSlow(f"the model is still busy with an image that took longer than {RUN_SECONDS:g} s")
+            raise ModelTooSlow(f"the model is still busy with an image that took longer than {self._run_seconds:g} s")
         request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
         given = [np.ascontiguousarray(tensor, self.input_dtype)]
-        seconds = RUN_SECONDS * max(len(tensor), 1)
+        seconds = self._run_seconds * max(len(tensor), 1)
         try:
             request.start_async(given, share_inputs=True)
             in_time = request.wait_for(int(seconds * 1e3))

@@ -11,17 +11,19 @@ from registry.runtime.graph_session import GraphSession
 from registry.runtime.host_choice import HostChoice
 from registry.runtime.onnx_session import OnnxSession
 from registry.runtime.preprocess import preprocess
+from registry.runtime.proven_file import ProvenFile
 from registry.runtime.raw_answer import RawAnswer
+from registry.runtime.run_deadline import RUN_SECONDS
 from registry.runtime.vision_model import VisionModel
 from registry.vision.images import ImageBgr, check_image
 
 
 class Predictor(VisionModel):
-    """A model of one graph in one ONNX Runtime session of `threads` threads a run, or as the `host` decides: by the
-    `choice` for this model, else by its default.
+    """A model of one graph in one ONNX Runtime session of `threads` threads and at most `run_seconds` a run, or as the
+    `host` decides: by the `choice` for this model, else by its default.
 
     It detects, segments, finds poses, classifies or embeds, as the card says. Construction parses, checks and builds
-    the graph; nothing of `model_bytes` is kept afterwards.
+    the graph; no bytes of `model` are kept afterwards.
 
     Raises:
         InvalidModel: the graph is refused, cannot be built, or does not take the card's input.
@@ -32,19 +34,21 @@ class Predictor(VisionModel):
 
     def __init__(
         self,
-        model_bytes: bytes,
+        model: bytes | ProvenFile,
         card: ModelCard,
         threads: int = 1,
         host: Host | None = None,
         choice: HostChoice | None = None,
+        run_seconds: float = RUN_SECONDS,
     ) -> None:
         self.card = card
         self._enlarge = host is None or host.enlarge
         self._session: GraphSession
         if host is None:
-            self._session = OnnxSession(model_bytes, threads)
+            model_bytes = model if isinstance(model, bytes) else model.read()
+            self._session = OnnxSession(model_bytes, threads, run_seconds=run_seconds)
         else:
-            self._session = AdaptiveSession(model_bytes, host, choice)
+            self._session = AdaptiveSession(model, host, choice)
         self.providers = self._session.providers
         check_contract(self._session, card)
         self._reader = AnswerReader(card)

@@ -2,16 +2,20 @@
 
 ONNX Runtime optimises a graph each time it builds a session and gives each session weights of its own. Here the
 optimised graph is written with its weights beside it; sessions built from that map the file, so that two of them,
-or those of two processes, hold the weights once and start several times sooner.
+or those of two processes, hold the weights once and start several times sooner. What a run needs beside the weights
+they take from one arena of the process, so that a further model takes no more of it than the runs that are under way.
 """
 
 import contextlib
 import hashlib
 import json
+import os
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import onnxruntime as ort
@@ -22,45 +26,73 @@ from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import reason_of
 from registry.runtime.machine import instructions
 from registry.runtime.onnx_session import ORT_ERRORS, BoundedSession, raw_session, session_options
+from registry.runtime.proven_file import ProvenFile
 from registry.runtime.providers import CPU
+from registry.runtime.run_deadline import RUN_SECONDS
 
+KEPT_BYTES = 16 << 30  # of prepared graphs in one folder; those that were not used for longest go first
 _GRAPH, _WEIGHTS, _MANIFEST = "graph.onnx", "weights.bin", "manifest.json"
+_DRAFT = ".prepare-"
+_DRAFT_SECONDS = 86_400.0  # a draft as old as that was left by a process that died
 _SMALLEST_WEIGHT = 1_024  # bytes; a smaller one stays in the graph
 _log = structlog.get_logger(__name__)
 
 
-def prepared_sessions(model_bytes: bytes, folder: Path, threads: Sequence[int]) -> list[BoundedSession]:
-    """A CPU session for each number of threads, over one set of weights.
+def prepared_sessions(
+    model: ProvenFile, folder: Path, threads: Sequence[int], run_seconds: float = RUN_SECONDS
+) -> list[BoundedSession]:
+    """A CPU session for each number of threads, over one set of weights; see `BoundedSession` for `run_seconds`.
 
-    `folder` keeps what was prepared; where it cannot be written, each session holds its own weights. Raises
-    InvalidModel when the graph is refused or cannot be built.
+    `folder` keeps what was prepared, and its sha256, which is checked here; the model itself is read only where it
+    has to be prepared. Where the folder cannot be written, each session holds its own weights. Raises InvalidModel
+    when the graph is refused or cannot be built, and what reading the model does.
     """
     try:
-        graph = _prepared(model_bytes, folder)
-        return [_session(graph, each) for each in threads]
+        graph = _prepared(model, folder)
+        return [_session(graph, each, run_seconds) for each in threads]
     except (OSError, *ORT_ERRORS) as error:
         _log.warning("model_not_prepared", folder=str(folder), reason=reason_of(error))
-        return [raw_session(model_bytes, each) for each in threads]
+        model_bytes = model.read()
+        return [raw_session(model_bytes, each, run_seconds=run_seconds) for each in threads]
 
 
-def _prepared(model_bytes: bytes, folder: Path) -> Path:
-    name = hashlib.sha256(model_bytes + _machine().encode()).hexdigest()
+def _prepared(model: ProvenFile, folder: Path) -> Path:
+    name = hashlib.sha256(f"{model.sha256}|{_machine()}".encode()).hexdigest()
     kept = folder / name[:2] / name
-    if not _intact(kept):
-        check_graph(model_bytes)
-        _prepare(model_bytes, kept)
+    if aside(lambda: _intact(kept)):
+        with contextlib.suppress(OSError):
+            os.utime(kept)  # it was used
+    else:
+        _prepare(aside(model.read), kept)
+        _make_room(folder, kept)
     return kept / _GRAPH
 
 
-def _session(graph: Path, threads: int) -> BoundedSession:
+def _session(graph: Path, threads: int, run_seconds: float) -> BoundedSession:
+    if threads == 1:  # it starts no thread, which would keep a lower priority
+        return aside(lambda: _built(graph, threads, run_seconds))
+    return _built(graph, threads, run_seconds)
+
+
+def _built(graph: Path, threads: int, run_seconds: float) -> BoundedSession:
+    _share_arena()
     options = session_options(threads)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is done
-    return BoundedSession(str(graph), options, providers=[CPU])
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    return BoundedSession(str(graph), options, [CPU], run_seconds=run_seconds)
+
+
+@cache
+def _share_arena() -> None:
+    """Make the arena that all prepared sessions of this process take the memory of their runs from."""
+    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(place, None)
 
 
 def _prepare(model_bytes: bytes, kept: Path) -> None:
+    check_graph(model_bytes)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".prepare-", dir=kept.parent))
+    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=kept.parent))
     try:
         options = session_options(1)
         options.optimized_model_filepath = str(draft / _GRAPH)
@@ -76,6 +108,26 @@ def _prepare(model_bytes: bytes, kept: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def _make_room(folder: Path, but: Path) -> None:
+    """Remove what was not used for longest beyond KEPT_BYTES, and old drafts. Sessions that map a file keep it."""
+    now = time.time()
+    found: list[tuple[float, int, Path]] = []
+    for each in folder.glob("*/*"):
+        with contextlib.suppress(OSError):  # another process makes room, too
+            used = each.stat().st_mtime
+            if not each.name.startswith(_DRAFT):
+                found.append((used, sum(file.stat().st_size for file in each.iterdir()), each))
+            elif now - used > _DRAFT_SECONDS:
+                shutil.rmtree(each, ignore_errors=True)
+    total = sum(size for _, size, _ in found)
+    for _, size, each in sorted(found):
+        if total <= KEPT_BYTES:
+            break
+        if each != but:
+            shutil.rmtree(each, ignore_errors=True)
+            total -= size
+
+
 def _intact(kept: Path) -> bool:
     """Whether the files are those that were written: a disk that was full or damaged leaves others."""
     try:
@@ -86,7 +138,12 @@ def _intact(kept: Path) -> bool:
 
 def _hashes(folder: Path) -> dict[str, str]:
     files = [path for path in sorted(folder.iterdir()) if path.name != _MANIFEST]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {path.name: _sha256_of(path) for path in files}
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _machine() -> str:

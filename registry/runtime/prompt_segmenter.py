@@ -23,6 +23,7 @@ from registry.runtime.onnx_session import raw_session, run_graph
 from registry.runtime.prediction import Prediction
 from registry.runtime.prompts import Prompts
 from registry.runtime.raw_answer import RawAnswer
+from registry.runtime.run_deadline import RUN_SECONDS
 from registry.runtime.vision_model import VisionModel
 from registry.vision.images import ImageBgr, check_image
 from registry.vision.tensor import to_tensor
@@ -47,8 +48,8 @@ class _Found:
 class _Encoder:
     """The image encoder, channels first or last. Raises InvalidModel for an input that does not fit the card."""
 
-    def __init__(self, model_bytes: bytes, spec: InputSpec, threads: int, backend: Backend) -> None:
-        self._session = raw_session(model_bytes, threads, backend)
+    def __init__(self, model_bytes: bytes, spec: InputSpec, threads: int, backend: Backend, run_seconds: float) -> None:
+        self._session = raw_session(model_bytes, threads, backend, run_seconds=run_seconds)
         found = self._session.get_inputs()
         shape = list(found[0].shape) if found else []
         self._channels_last = len(shape) == 3
@@ -89,15 +90,20 @@ class PromptSegmenter(VisionModel):
     """
 
     def __init__(
-        self, files: Mapping[str, bytes], card: ModelCard, threads: int = 1, backend: Backend = Backend.CPU
+        self,
+        files: Mapping[str, bytes],
+        card: ModelCard,
+        threads: int = 1,
+        backend: Backend = Backend.CPU,
+        run_seconds: float = RUN_SECONDS,
     ) -> None:
         check_task(card)
         missing = [name for name in (ENCODER, DECODER) if name not in files]
         if missing:
             raise InvalidModel(f"decoder sam needs {ENCODER} and {DECODER}; missing: {', '.join(missing)}")
         self.card = card
-        self._encoder = _Encoder(files[ENCODER], card.input, threads, backend)
-        self._decoder = raw_session(files[DECODER], threads, backend)
+        self._encoder = _Encoder(files[ENCODER], card.input, threads, backend, run_seconds)
+        self._decoder = raw_session(files[DECODER], threads, backend, run_seconds=run_seconds)
         self.providers = tuple(self._decoder.get_providers())
         found = {each.name for each in self._decoder.get_inputs()}
         if found != _INPUTS or len(self._decoder.get_outputs()) < 2:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from registry.errors import InvalidInput
 from registry.runtime.card import Thresholds
 from registry.runtime.prediction import TIMING_STAGES, Prediction
+from registry.validation import first_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,6 @@ def resolve_thresholds(
     try:
         return Thresholds.model_validate(defaults.model_dump() | given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = str(first["loc"][0])
-        raise InvalidInput(f"{name} {given[name]!r}: {first['msg']}", details={"field": name}) from error
+        first = first_problem(error)
+        said = f"{first.field} {given[first.field]!r}: {first.message}"
+        raise InvalidInput(said, details={"field": first.field}) from error

@@ -7,7 +7,7 @@ from time import monotonic
 
 from registry.errors import ModelTooSlow
 
-RUN_SECONDS = 30.0  # for each image of a run
+RUN_SECONDS = 30.0  # for each image of a run, where nobody says otherwise
 BUILD_SECONDS = 600.0  # where a run may first build what it runs by: a GPU's kernels, an engine of TensorRT
 
 

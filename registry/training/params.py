@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry.errors import InvalidInput
 from registry.jobs.train_parameters import Recipe
+from registry.validation import first_problem
 from registry.yaml_files import NOT_YAML
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -90,8 +91,7 @@ class TrainingParams(_Frozen):
         try:
             return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InvalidInput(f"{path.name} field {where}: {first['msg']}", details={"field": where}) from error
+            first = first_problem(error)
+            raise InvalidInput(f"{path.name} field {first}", details={"field": first.field}) from error
         except NOT_YAML as error:
             raise InvalidInput(f"{path.name} is not plain YAML: {error}") from error

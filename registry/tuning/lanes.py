@@ -20,6 +20,7 @@ from registry.runtime.card import MODEL_FILE
 from registry.runtime.host_choice import Backend, HostChoice, Precision
 from registry.runtime.loading import load
 from registry.runtime.metrics import EngineMetrics
+from registry.runtime.run_deadline import RUN_SECONDS
 from registry.runtime.vision_model import VisionModel
 from registry.tuning.table import Figures, Goal
 from registry.tuning.variants import Variant
@@ -85,17 +86,27 @@ class _Load:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where things are run: the threads of one run, the pictures, and the folder that keeps what TensorRT builds."""
+    """Where things are run: the threads of one run, the pictures, the folder that keeps what TensorRT builds, and the
+    longest that a run may take for an image.
+    """
 
     threads: int
     images: Sequence[ImageBgr]
     prepared: Path
     engines: Path
+    run_seconds: float = RUN_SECONDS
 
     def open(self, way: Way, choice: HostChoice, load_now: "_Load | None" = None) -> VisionModel:
         """A way as serving would run it by this choice. Raises what `load` does."""
         now = load_now or _Load()
-        host = Host(choice.threads, lambda: now.alone, EngineMetrics(), self.prepared, self.engines)
+        host = Host(
+            choice.threads,
+            lambda: now.alone,
+            EngineMetrics(),
+            self.prepared,
+            self.engines,
+            run_seconds=self.run_seconds,
+        )
         network = load({MODEL_FILE: way.variant.model_bytes}, way.variant.card, host=host, choice=choice)
         network.warm_up()
         return network

@@ -91,7 +91,8 @@ def _measured(
     cores = rooms.settings.inference_threads or usable_cores()
     images = [each.image_bgr for each in first(data.held_out, _PICTURES)]
     with tempfile.TemporaryDirectory(prefix="nexusai-optimise-") as folder:
-        bench = Bench(cores, images, Path(folder), rooms.settings.home / "cache" / "engines")
+        engines = rooms.settings.home / "cache" / "engines"
+        bench = Bench(cores, images, Path(folder), engines, rooms.settings.run_max_seconds)
         study = Optimisation(own, data, bench, wanted, watch_of(run, 3_600))
         try:
             outcomes = study.run()
@@ -132,7 +133,8 @@ def _published(
     try:
         made = made_before(rooms.models, run.owner(), parent, variant)
         if made is None:
-            beside(run.check, lambda: try_out({MODEL_FILE: variant.model_bytes}, variant.card))
+            run_seconds = rooms.settings.run_max_seconds
+            beside(run.check, lambda: try_out({MODEL_FILE: variant.model_bytes}, variant.card, run_seconds))
             made = publish_form(rooms.models, run.owner(), parent, variant, report, outcome)
     except RegistryError as error:
         if error.status != 422 and not isinstance(error, ModelTooSlow):

@@ -18,6 +18,7 @@ from registry.runtime.backends import versions
 from registry.runtime.card import MODEL_FILE
 from registry.runtime.host_choice import HostChoice
 from registry.runtime.machine import describe_host, host_key, usable_cores
+from registry.runtime.run_deadline import RUN_SECONDS
 from registry.tuning.accuracy import METRICS
 from registry.tuning.data import TuningData, first, open_data
 from registry.tuning.findings import Findings
@@ -98,16 +99,25 @@ def find(
         raise InvalidInput(f"a model of several files cannot be tuned: {', '.join(sorted(version.files))}")
     own = Variant(models.files.fetch(version)[MODEL_FILE].read_bytes(), version.card, is_new=False)
     cores = models.settings.inference_threads or usable_cores()
-    study = measured(own, data, wanted, watch, cores, models.settings.home / "cache" / "engines")
+    engines = models.settings.home / "cache" / "engines"
+    study = measured(own, data, wanted, watch, cores, engines, models.settings.run_max_seconds)
     watch.tell(0.98, "recording")
     return findings(study, wanted, watch)
 
 
-def measured(own: Variant, data: TuningData, wanted: Wanted, watch: Watch, cores: int, engines: Path) -> Study:
+def measured(
+    own: Variant,
+    data: TuningData,
+    wanted: Wanted,
+    watch: Watch,
+    cores: int,
+    engines: Path,
+    run_seconds: float = RUN_SECONDS,
+) -> Study:
     """The measuring alone, which keeps nothing. Raises Cancelled, InvalidModel, InvalidInput."""
     images = [each.image_bgr for each in first(data.held_out, _PICTURES)]
     with tempfile.TemporaryDirectory(prefix="nexusai-tune-") as folder:
-        bench = Bench(cores, images, Path(folder), engines)
+        bench = Bench(cores, images, Path(folder), engines, run_seconds)
         goal = wanted.goal if cores > 1 else "latency"  # one core runs nothing side by side
         study = Study(own, data, bench, wanted.bound, goal, watch)
         study.run()

@@ -71,6 +71,7 @@ def _open(settings: Settings, version: ModelVersion, busy: _Busy) -> VisionModel
         backend=Backend(settings.inference_backend),
         batch_most=settings.batch_max,
         batch_wait_s=settings.batch_wait_ms / 1e3,
+        run_seconds=settings.run_max_seconds,
         enlarge=False,  # a part of a frame is cut out because it is cheaper than the frame
     )
     network = Opening(VersionFiles(settings, Mlflow(settings)), host).open(version)

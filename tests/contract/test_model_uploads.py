@@ -1,11 +1,17 @@
 """A model's way in over HTTP, over real processes."""
 
+import io
 import time
 from typing import Any
 
 import httpx
+import numpy as np
+import pytest
+from PIL import Image
 
+from registry.models.packing import packed
 from registry.testing.onnx_models import blob_detector
+from registry.testing.prompt_models import PROMPT_CARD, colour_decoder, colour_encoder
 
 PATIENCE_S = 180
 
@@ -30,6 +36,36 @@ def test_a_model_is_sent_followed_and_registered(api: httpx.Client) -> None:
     upload = _ended(api, answer.headers["location"])
     assert (upload["state"], upload["version"], upload["error"]) == ("registered", 1, None)
     assert api.get("/api/v1/models/sent-over-http").json()["description"] == "spots"
+
+
+@pytest.mark.parametrize("card", [PROMPT_CARD.model_dump_json(), ""])
+def test_a_pair_that_segments_by_prompt_is_sent_and_then_asked_with_points_and_boxes(
+    api: httpx.Client, card: str
+) -> None:
+    name = "sent-pair-with-a-card" if card else "sent-pair"
+    encoder = colour_encoder(channels_last=not card)  # one that normalises by itself needs no card
+    pair = packed({"sam_encoder.onnx": encoder, "sam_decoder.onnx": colour_decoder()}, 16)
+    fields = {"card": card} if card else {}
+    upload = _ended(api, _send(api, pair, name=name, task="segment-by-prompt", **fields).headers["location"])
+    assert (upload["state"], upload["error"]) == ("registered", None)
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[16:24, 8:16], pixels[40:48, 32:52] = (255, 0, 0), (0, 0, 255)
+    picture = io.BytesIO()
+    Image.fromarray(pixels).save(picture, "PNG")
+    marks = {"points": "[[12, 20]]", "boxes": "[[32, 40, 52, 48]]"}
+    answer = api.post(
+        "/api/v1/inference/predict", files={"file": picture.getvalue()}, data={"model": name, **marks}
+    ).raise_for_status()
+    found = answer.json()["detections"]
+    assert [row["box"] for row in found] == [[32, 40, 52, 48], [8, 16, 16, 24]]
+    areas = [sum(row["mask"]["counts"][1::2]) for row in found]
+    assert areas == [20 * 8 - 4, 8 * 8 - 4], "the pair is bilinear between cells, which costs each corner its pixel"
+
+
+def test_half_a_pair_is_rejected_with_the_reason(api: httpx.Client) -> None:
+    half = packed({"encoder.onnx": colour_encoder()}, 16)
+    upload = _ended(api, _send(api, half, name="half-a-pair").headers["location"])
+    assert (upload["state"], upload["error"]["code"]) == ("rejected", "model_invalid")
 
 
 def test_a_file_that_is_no_model_is_rejected_with_the_reason(api: httpx.Client) -> None:

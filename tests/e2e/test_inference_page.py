@@ -17,6 +17,8 @@ from playwright.sync_api import Browser, FloatRect, Page, expect
 
 from registry.access.accounts import Accounts
 from registry.access.actor import local_actor
+from registry.models.intake import take_in
+from registry.models.packing import packed
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
 from registry.models.types import CHAMPION
@@ -49,10 +51,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         for draft in (
             Draft(DETECTOR, files, known, alias=CHAMPION),
             Draft(DETECTOR, files, strict),
-            Draft(CUTTER, pair, PROMPT_CARD, alias=CHAMPION),
             Draft(EMBEDDER, {"model.onnx": tiny.colour_embedder()}, tiny.COLOUR_EMBED_CARD, alias=CHAMPION),
         ):
             models.publish(local_actor(), draft)
+        take_in(models, local_actor(), packed(pair, 16), CUTTER, card=PROMPT_CARD)
         database.close()
         yield running
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry.errors import InvalidInput, InvalidZone
 from registry.jobs.video.parameters import MOST_PLACES, LineAsked, VideoAsked, ZoneAsked
+from registry.validation import first_problem
 
 _LARGEST = 1 << 20
 
@@ -26,10 +27,8 @@ def parse_places(text: str) -> PlacesFile:
     try:
         return PlacesFile.model_validate_json(text or "{}")
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the text"
         raise InvalidZone(
-            f"zones and lines: {where}: {first['msg']}",
+            f"zones and lines: {first_problem(error, 'the text')}",
             hint='Write {"zones": [{"name": "gate", "polygon": [[0, 0], [1, 0], [1, 1]]}], "lines": []}.',
         ) from error
 
@@ -39,8 +38,7 @@ def asked_about(**fields: Any) -> VideoAsked:
     try:
         return VideoAsked(**fields)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InvalidInput(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+        raise InvalidInput(str(first_problem(error))) from error
 
 
 def read_places(path: Path | None, *, every: int, fps: float | None, track: bool, annotate: bool) -> VideoAsked:
@@ -69,6 +67,5 @@ def places_of(
         corners = tuple(ZoneAsked(name=name, polygon=tuple(points)) for name, points in zones.items())
         ends = tuple(LineAsked(name=name, start=both[0], end=both[1]) for name, both in lines.items())
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InvalidInput(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+        raise InvalidInput(str(first_problem(error))) from error
     return asked_about(every=every, fps=fps, track=track, annotate=annotate, zones=corners, lines=ends)

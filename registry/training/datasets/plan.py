@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from registry.errors import InvalidInput
 from registry.training.datasets.likeness import NEAR_BITS
+from registry.validation import first_problem
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -56,6 +57,4 @@ def plan_from(fields: Any) -> SplitPlan:
     try:
         return SplitPlan.model_validate(fields)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise InvalidInput(f"the plan of splits cannot be used: {where}: {first['msg']}") from error
+        raise InvalidInput(f"the plan of splits cannot be used: {first_problem(error, 'it')}") from error

@@ -35,7 +35,14 @@ class Candidate:
     card: ModelCard
 
 
-def export(checkpoint: bytes, plan: TrainParameters, run: JobRun, folder: Path, thresholds: Thresholds) -> Candidate:
+def export(
+    checkpoint: bytes,
+    plan: TrainParameters,
+    run: JobRun,
+    folder: Path,
+    thresholds: Thresholds,
+    run_seconds: float,
+) -> Candidate:
     """Convert in the sandbox, which also compares both on pictures. Raises InvalidModel, JobCancelled."""
     path = folder / "trained.pt"
     path.write_bytes(checkpoint)
@@ -53,7 +60,7 @@ def export(checkpoint: bytes, plan: TrainParameters, run: JobRun, folder: Path, 
             "git_commit": git_commit(),
         }
     )
-    beside(run.check, lambda: try_out({MODEL_FILE: converted.onnx}, card))
+    beside(run.check, lambda: try_out({MODEL_FILE: converted.onnx}, card, run_seconds))
     return Candidate(converted.onnx, checkpoint, converted.difference, ModelCard.model_validate(card.model_dump()))
 
 

@@ -146,7 +146,8 @@ class _Training:
         done = self._before + self._kept.epoch
         self._tell(done, "converting to ONNX, and comparing both")
         thresholds = parent.card.thresholds if parent else Thresholds()
-        made = candidates.export(self._kept.read_trained(), plan, run, self._folder, thresholds)
+        longest = self._rooms.settings.run_max_seconds
+        made = candidates.export(self._kept.read_trained(), plan, run, self._folder, thresholds, longest)
         split = TestSplit(self._folder / "test", opened.dataset, fitting.class_ids(opened.dataset, plan.labels))
         threads = len(os.sched_getaffinity(0))
         measured = self._measure(load({MODEL_FILE: made.onnx}, made.card, threads), split, done, "the new version")

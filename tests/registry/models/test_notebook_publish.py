@@ -10,6 +10,7 @@ from registry.errors import InvalidModel
 from registry.records import open_database
 from registry.settings import Settings
 from registry.testing.onnx_models import BLOB_CARD, BLOB_NMS_CARD, blob_detector, blob_detector_with_nms
+from registry.testing.prompt_models import PROMPT_CARD, colour_decoder, colour_encoder
 
 BLUE = np.zeros((64, 64, 3), np.uint8)
 BLUE[:8, :8] = (255, 0, 0)
@@ -37,6 +38,16 @@ def test_each_step_is_told_as_it_begins_and_ends(unique: str) -> None:
     assert [(step, state.partition(":")[0]) for step, state in begun] == expected
     assert told[-1] == "register done: version 1"
     assert "convert skipped: it is ONNX already" in told
+
+
+def test_a_pair_that_segments_by_prompt_is_published_and_asked_with_points_and_boxes(unique: str) -> None:
+    pair = {"encoder.onnx": colour_encoder(), "decoder.onnx": colour_decoder()}
+    made = nx.publish(pair, unique, card=PROMPT_CARD)
+    assert (made.card.task, made.aliases) == ("segment-by-prompt", ("champion",))
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[16:24, 8:16], image[40:48, 32:52] = (0, 0, 255), (255, 0, 0)
+    found = nx.load(unique).segment(image, points=[(12, 20)], boxes=[(32, 40, 52, 48)]).prediction.detections
+    assert found.xyxy.tolist() == [[32, 40, 52, 48], [8, 16, 16, 24]]
 
 
 def test_a_refused_file_is_told_at_its_step(unique: str) -> None:

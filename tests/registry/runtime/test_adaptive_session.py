@@ -1,9 +1,10 @@
 """One graph, two ways to run it: the same answers, one set of weights, kept for the next start."""
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Barrier
 
@@ -11,12 +12,15 @@ import numpy as np
 import onnx
 import pytest
 
-from registry.errors import InvalidModel
+from registry.errors import InvalidModel, MlflowUnavailable
+from registry.runtime import adaptive_session, prepared
 from registry.runtime.adaptive_session import AdaptiveSession, Host
+from registry.runtime.background import unhurried
 from registry.runtime.batching import Batcher, batching_pays
 from registry.runtime.loading import load
 from registry.runtime.metrics import EngineMetrics
 from registry.runtime.onnx_session import OnnxSession
+from registry.runtime.proven_file import ProvenFile
 from registry.testing import onnx_models as tiny
 
 
@@ -82,6 +86,70 @@ def test_a_prepared_graph_is_used_again_and_made_anew_when_damaged(host: Host, i
     (again,) = AdaptiveSession(tiny.blob_detector(), host).run(images[:1])
     assert np.array_equal(first, again)
     assert not list(host.prepared.rglob(".prepare-*"))
+
+
+def test_the_model_is_not_read_again_once_it_is_prepared(host: Host, images: np.ndarray) -> None:
+    reads: list[str] = []
+    data = tiny.blob_detector()
+    model = replace(ProvenFile.of(data), read=lambda: reads.append("read") or data)
+    first, again = (AdaptiveSession(model, host).run(images[:1])[0] for _ in range(2))
+    assert reads == ["read"]
+    assert np.array_equal(first, again)
+
+
+def test_what_was_not_used_for_longest_makes_room(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs = [tiny.blob_detector(), tiny.colour_classifier(), tiny.colour_embedder()]
+    for data, used in zip(graphs[:2], (1_000, 2_000), strict=True):
+        AdaptiveSession(data, host)
+        for folder in host.prepared.glob("*/*"):
+            if folder.stat().st_mtime > 10_000:
+                os.utime(folder, (used, used))
+    AdaptiveSession(graphs[0], host)  # now the second is the one that was not used for longest
+    stale = host.prepared / "ab" / ".prepare-of-a-process-that-died"
+    stale.mkdir(parents=True)
+    os.utime(stale, (1_000, 1_000))
+    size = sum(file.stat().st_size for file in host.prepared.rglob("*") if file.is_file())
+    monkeypatch.setattr(prepared, "KEPT_BYTES", size)
+    AdaptiveSession(graphs[2], host)
+    left = {folder.stat().st_mtime for folder in host.prepared.glob("*/*")}
+    assert len(left) == 2
+    assert min(left) > 10_000, "the one that was used just now and the newest stay"
+
+
+def test_where_somebody_waits_the_narrow_session_is_built_beside_the_first_runs_that_want_it(
+    host: Host, under: Load, images: np.ndarray, until: Callable[..., bool]
+) -> None:
+    session = AdaptiveSession(tiny.blob_detector(), replace(host, sooner=True))
+    under.alone = False
+    (first,) = session.run(images[:1])
+    assert (runs(host, "wide"), runs(host, "narrow")) == (1, 0)
+    assert until(lambda: session._narrow is not None, 60)
+    (beside,) = session.run(images[:1])
+    assert runs(host, "narrow") == 1
+    assert np.array_equal(first, beside)
+
+
+def test_where_nobody_waits_both_sessions_are_there_at_once(host: Host, under: Load, images: np.ndarray) -> None:
+    with unhurried():
+        session = AdaptiveSession(tiny.blob_detector(), replace(host, sooner=True))
+    under.alone = False
+    session.run(images[:1])
+    assert (runs(host, "wide"), runs(host, "narrow")) == (0, 1)
+
+
+def test_a_narrow_session_that_cannot_be_built_leaves_the_answers_to_the_wide_one(
+    host: Host, under: Load, images: np.ndarray, until: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = AdaptiveSession(tiny.blob_detector(), replace(host, sooner=True))
+    under.alone = False
+
+    def fail(*_: object) -> None:
+        raise MlflowUnavailable("the file cannot be fetched again")
+
+    monkeypatch.setattr(adaptive_session, "prepared_sessions", fail)
+    (first,) = session.run(images[:1])
+    assert until(lambda: session._narrow is not None, 60)
+    assert np.array_equal(first, session.run(images[:1])[0])
 
 
 def test_weights_are_beside_the_graph_and_not_in_it(host: Host) -> None:

@@ -20,6 +20,7 @@ from registry.runtime.onnx_session import OnnxSession
 from registry.runtime.openvino_session import OpenVinoSession
 from registry.runtime.run_deadline import Watchdog
 from registry.testing import onnx_models as tiny
+from registry.testing.prompt_models import PROMPT_CARD, colour_decoder, colour_encoder
 from registry.testing.requirements import require_package
 from registry.testing.slow_models import multiplying, slow_between
 from registry.vision.images import decode_image
@@ -30,21 +31,16 @@ DARK, BRIGHT = (np.full((1, 3, 32, 32), value, np.float32) for value in (0.2, 0.
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (onnx_session, openvino_session):
-        monkeypatch.setattr(module, "RUN_SECONDS", FEW_S)
-
-
-@pytest.fixture
 def host(tmp_path: Path) -> Host:
-    return Host(threads=2, alone=lambda: True, metrics=EngineMetrics(), prepared=tmp_path / "prepared")
+    prepared = tmp_path / "prepared"
+    return Host(threads=2, alone=lambda: True, metrics=EngineMetrics(), prepared=prepared, run_seconds=FEW_S)
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
-def test_a_graph_that_is_slow_on_some_images_is_ended_inside_its_loop(short: None, host: Host, adaptive: bool) -> None:
+def test_a_graph_that_is_slow_on_some_images_is_ended_inside_its_loop(host: Host, adaptive: bool) -> None:
     slow = slow_between(0.8, 0.95)
     check_graph(slow)
-    session = AdaptiveSession(slow, host) if adaptive else OnnxSession(slow, 1)
+    session = AdaptiveSession(slow, host) if adaptive else OnnxSession(slow, 1, run_seconds=FEW_S)
     started = time.monotonic()
     with pytest.raises(ModelTooSlow, match="longer than 1 s"):
         session.run(BRIGHT)
@@ -52,8 +48,10 @@ def test_a_graph_that_is_slow_on_some_images_is_ended_inside_its_loop(short: Non
     assert np.allclose(session.run(DARK)[0], 0.4)
 
 
-def test_what_runs_beside_a_slow_run_is_not_ended(short: None) -> None:
-    session, plain = OnnxSession(slow_between(0.8, 0.95), 1), OnnxSession(tiny.colour_classifier(), 1)
+def test_what_runs_beside_a_slow_run_is_not_ended() -> None:
+    session, plain = (
+        OnnxSession(graph, 1, run_seconds=FEW_S) for graph in (slow_between(0.8, 0.95), tiny.colour_classifier())
+    )
     found: list[Exception] = []
 
     def slow() -> None:
@@ -80,15 +78,20 @@ def test_a_batch_has_the_time_of_all_its_images(monkeypatch: pytest.MonkeyPatch)
     assert session._session._seconds({"images": np.zeros((8, 3, 64, 64), np.float32)}) == 8 * given[0]
 
 
-def test_a_text_reader_that_takes_too_long_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_reader_that_takes_too_long_is_told_as_such() -> None:
     require_package("rapidocr", "ocr")
-    reader = load(bundled_ocr_models(), ModelCard(task=Task.OCR, decoder=Decoder.RAPIDOCR))
+    card = ModelCard(task=Task.OCR, decoder=Decoder.RAPIDOCR)
+    reader = load(bundled_ocr_models(), card, run_seconds=0.001)
     picture = decode_image(find_samples()[0].path.read_bytes())
-    with monkeypatch.context() as patch:
-        patch.setattr(onnx_session, "RUN_SECONDS", 0.001)
-        with pytest.raises(ModelTooSlow):
-            reader.predict(picture)
-    reader.predict(picture)
+    with pytest.raises(ModelTooSlow):
+        reader.predict(picture)
+    load(bundled_ocr_models(), card).predict(picture)
+
+
+def test_a_pair_that_segments_by_prompt_has_the_hosts_time(host: Host) -> None:
+    files = {"encoder.onnx": colour_encoder(), "decoder.onnx": colour_decoder()}
+    segmenter = load(files, PROMPT_CARD, host=host)
+    assert {each._run_seconds for each in (segmenter._encoder._session, segmenter._decoder)} == {FEW_S}
 
 
 def test_openvino_runs_no_graph_with_loops() -> None:
@@ -101,16 +104,15 @@ def test_an_image_that_openvino_takes_too_long_for_is_refused_and_the_next_one_n
     monkeypatch: pytest.MonkeyPatch, until: Callable[..., bool]
 ) -> None:
     require_package("openvino", "openvino")
-    session = OpenVinoSession(multiplying(rounds=120, side=700), 1)
-    with monkeypatch.context() as patch:
-        patch.setattr(openvino_session, "RUN_SECONDS", 0.05)
-        with pytest.raises(ModelTooSlow, match="longer than"):
-            session.run(BRIGHT)
-        started = time.monotonic()
-        with pytest.raises(ModelTooSlow, match="still busy"):
-            session.run(DARK)
-        assert time.monotonic() - started < FEW_S
+    session = OpenVinoSession(multiplying(rounds=120, side=700), 1, run_seconds=0.05)
+    with pytest.raises(ModelTooSlow, match="longer than"):
+        session.run(BRIGHT)
+    started = time.monotonic()
+    with pytest.raises(ModelTooSlow, match="still busy"):
+        session.run(DARK)
+    assert time.monotonic() - started < FEW_S
     assert until(lambda: not openvino_session._goes_on(session._compiled), 120)
+    monkeypatch.setattr(session, "_run_seconds", 60.0)
     assert session.run(DARK)[0].shape == (1, 3)
 
 
