@@ -1,7 +1,6 @@
 """The demo camera of a whole platform: seen, counted, watched live, with models that come, break and go."""
 
 import asyncio
-import re
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -18,8 +17,10 @@ from registry.records import Role, open_database
 from registry.testing.hook_receiver import hook_receiver
 from registry.testing.onnx_models import model_with_outputs
 from registry.testing.played import play
-from registry.testing.requirements import require_tool
+from registry.testing.requirements import require_address, require_tool
 from registry.testing.webrtc_viewer import watching
+from tests.faults.platform_chaos import ENGINE_KILLED, accounts, victims
+from tests.faults.proxy import Fault
 from tests.prepared_platform import prepared_platform
 from tests.registry.worker.walk import PLAY, Walk, digit_detector, event_samples, play_film
 
@@ -185,16 +186,21 @@ def test_a_crash_of_the_model_costs_seconds_and_every_frame_is_accounted_for(wal
     walk.wait(lambda: walk.info()["account"]["failed"] > 0 or sum(walk.inferred().values()) > before, "an effect")
     took_s = walk.wait(lambda: sum(walk.inferred().values()) > before + 2, "frames again")
     print(f"looked again after {took_s:.1f} s")
-    figures = walk.http.get("/metrics").text
-    captured, ends = 0.0, 0.0
-    for family, value in re.findall(
-        r"^nexusai_camera_(captured_total|frames_total|pending)\{.*\} (\S+)$", figures, re.M
-    ):
-        if family == "captured_total":
-            captured += float(value)
-        else:
-            ends += float(value)
-    assert captured == ends > 0
+    told = accounts(walk.http.get("/metrics").text)
+    assert all(each.balanced for each in told.values())
+    assert told[walk.camera_id].captured > 0
+
+
+def test_after_faults_every_frame_of_every_camera_has_had_one_end(walk: Walk) -> None:
+    require_address()
+    with victims(walk, 2) as it:
+        it.harm((Fault.RESET, Fault.GARBAGE, ENGINE_KILLED, Fault.SILENCE), hold_s=1.5)
+        for read in (it.told_by_app, it.told_by_worker):
+            for camera_id, told in it.settled(read).items():
+                ends = sum(told.inferred.values()) + told.gated + sum(told.dropped.values()) + told.failed
+                assert told.captured == ends > 20, camera_id
+                assert sum(told.inferred.values()) > 0
+            assert walk.camera_id in accounts(read())
 
 
 def test_a_camera_is_deleted_while_it_is_watched_recorded_and_analysed(walk: Walk) -> None:

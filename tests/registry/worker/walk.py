@@ -58,8 +58,8 @@ class Walk:
         told: dict[str, Any] = answer.json()
         return told
 
-    def inferred(self) -> dict[str, int]:
-        found: dict[str, int] = self.info()["account"]["inferred"]
+    def inferred(self, camera_id: str = "") -> dict[str, int]:
+        found: dict[str, int] = self.info(camera_id)["account"]["inferred"]
         return found
 
     def wait(self, true: Callable[[], object], what: str, most_s: float = 120.0) -> float:
