@@ -9,7 +9,7 @@ from registry.records.cameras import (
     RecordingSegment,
     WorkerRecord,
 )
-from registry.records.clock import database_now
+from registry.records.clock import Aging, ClockWatch, database_now
 from registry.records.database import Database, one_at_a_time, open_database
 from registry.records.datasets import DatasetRecord, DatasetVersion
 from registry.records.notifications import NotificationDelivery, NotificationReceiver, ReceiverKind
@@ -37,6 +37,7 @@ from registry.records.tables import (
 )
 
 __all__ = [
+    "Aging",
     "ApiKey",
     "AuditEntry",
     "AuditHead",
@@ -44,6 +45,7 @@ __all__ = [
     "CameraGroup",
     "CameraLease",
     "CameraRecord",
+    "ClockWatch",
     "Database",
     "DatasetRecord",
     "DatasetVersion",

@@ -20,6 +20,7 @@ from registry.runtime.card import ModelCard
 from registry.settings import Settings
 from registry.storage import open_storage
 from registry.testing.platform import Running
+from registry.testing.set_clock import SetClock
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges
 from registry.training.datasets.event_samples import EventSamples
@@ -39,14 +40,20 @@ PLAY = """async (url) => {
 
 
 class Walk:
-    """An administrator at a platform with its demo camera."""
+    """An administrator at a platform with its demo camera, and its clock where that can be set."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, clock: SetClock | None = None) -> None:
         self.running = running
+        self._clock = clock
         self.http = httpx.Client(base_url=running.url, timeout=30)
         self.http.headers.update(self.sign_in(running.username, running.password))
         self.wait(lambda: self.http.get("/api/v1/cameras").json()["total"] == 1, "the demo camera")
         self.camera_id = self.http.get("/api/v1/cameras").json()["items"][0]["id"]
+
+    @property
+    def clock(self) -> SetClock:
+        assert self._clock is not None
+        return self._clock
 
     def sign_in(self, username: str, password: str) -> dict[str, str]:
         given = {"username": username, "password": password}
