@@ -81,6 +81,7 @@ class StreamInfo(BaseModel):
                     "retry_in_s": 0.0,
                     "connections": 1,
                     "recording": {},
+                    "recording_problem": "",
                     "shadow": {"model": "people/4", "looked": 120, "disagreed": 9, "kept": 3},
                 }
             ]
@@ -108,6 +109,7 @@ class StreamInfo(BaseModel):
     connections: int = Field(description="how often a first picture came since the worker took the camera")
     shadow: ShadowLooks
     recording: dict[str, int] = Field(description="what the recorder counts; empty where nothing is recorded")
+    recording_problem: str = Field(description="why the disk lets nothing be recorded now; empty where it does")
 
 
 @router.get(

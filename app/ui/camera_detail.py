@@ -116,6 +116,8 @@ def _standing(camera: CameraView) -> None:
                     "Looks with": model_of(camera),
                 }
             )
+            if report.get("recording_problem"):
+                st.warning(f"Not recorded: {plain(str(report['recording_problem']))}", icon=":material/storage:")
             lines = crossed(report.get("counts", {}))
             if lines:
                 st.markdown(f":material/trending_flat: {lines}")

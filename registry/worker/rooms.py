@@ -84,7 +84,7 @@ class CameraRooms:
         policies = partial(source_policy, settings, loopback=loopback)
         pipeline = Pipeline(policies(live.current()), sinks=(board, recordings.take, keeper, shadow))
         crew = Crew(pipeline, detectors, make, partial(_take_up, database, outages), begun, recordings.release)
-        reporter = Reporter(crew, pipeline, detectors, board, recordings.report, shadow)
+        reporter = Reporter(crew, pipeline, detectors, board, recordings.report, recordings.problems, shadow)
         views = Views(pipeline, crew, board, reporter)
         return cls(policies, pipeline, crew, detectors, keeper, recordings, reporter, views)
 

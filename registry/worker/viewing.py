@@ -129,5 +129,6 @@ def _figures(lease: CameraLease | None) -> dict[str, Any]:
         "retry_in_s": facts.get("retry_in_s", 0.0),
         "connections": facts.get("connections", 0),
         "recording": facts.get("recording", {}),
+        "recording_problem": facts.get("recording_problem", ""),
         "shadow": facts.get("shadow", {"model": "", "looked": 0, "disagreed": 0, "kept": 0}),
     }
