@@ -3,6 +3,7 @@
 from registry.records.cameras import (
     CameraEvent,
     CameraGroup,
+    CameraHistory,
     CameraLease,
     CameraRecord,
     EventKind,
@@ -43,6 +44,7 @@ __all__ = [
     "AuditHead",
     "CameraEvent",
     "CameraGroup",
+    "CameraHistory",
     "CameraLease",
     "CameraRecord",
     "ClockWatch",
