@@ -19,9 +19,10 @@ _PICTURE = encode_jpeg(np.full((90, 160, 3), 70, np.uint8))
 _PAGE = f"""<!doctype html><style>{live_picture._STYLE}</style><main style="width: 640px">{live_picture._HTML}</main>
 <script type="module">
 import draw from "/player.js"
+const pictures = {{ stream: "/picture", still: "/picture", note: "", on: true, every_ms: 500 }}
 window.show = (label) => draw({{
   parentElement: document.querySelector("main"),
-  data: {{ label, offer: `/offer?${{label}}`, stream: "/picture", still: "/picture", note: "", on: true, every_ms: 500 }},
+  data: {{ label, offer: `/offer?${{label}}`, ...pictures }},
 }})
 window.show("Live picture of Yard")
 </script>"""
