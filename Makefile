@@ -58,8 +58,9 @@ e2e: setup ## the browser tests alone
 bench: setup ## ratios against plain loops and peers (NAME=predict: one of them)
 	$(BIN)/python -m tests.perf.run $(NAME)
 
-chaos: setup ## cameras under faults: how soon each is seen and got over
+chaos: setup ## cameras under faults: how soon each is seen and got over, and what became of every frame
 	$(BIN)/python -m tests.faults.chaos
+	$(BIN)/python -m tests.faults.platform_chaos
 
 soak: setup ## four cameras before a slow sink for half an hour: nothing may grow (ARGS="5 1": minutes, warm-up)
 	$(BIN)/python -m tests.faults.soak $(ARGS)

@@ -47,6 +47,18 @@ class ShadowLooks(BaseModel):
     kept: int = Field(description="as events of the kind `disagreement`, worth a label")
 
 
+class HistoryStep(BaseModel):
+    """What became of the frames of some fifteen seconds."""
+
+    at: datetime = Field(description="when they were over")
+    fps: float = Field(description="decoded in a second")
+    age_p95_ms: float = Field(description="how old results were when they were told; 0 where nothing was inferred")
+    inferred_per_minute: float
+    gated_per_minute: float
+    dropped_per_minute: float
+    failed_per_minute: float
+
+
 class StreamInfo(BaseModel):
     """How a camera's stream is, as told within the last second or two."""
 
@@ -81,7 +93,19 @@ class StreamInfo(BaseModel):
                     "retry_in_s": 0.0,
                     "connections": 1,
                     "recording": {},
+                    "recording_problem": "",
                     "shadow": {"model": "people/4", "looked": 120, "disagreed": 9, "kept": 3},
+                    "history": [
+                        {
+                            "at": "2026-11-27T20:21:32Z",
+                            "fps": 5.0,
+                            "age_p95_ms": 88.5,
+                            "inferred_per_minute": 64.0,
+                            "gated_per_minute": 232.0,
+                            "dropped_per_minute": 4.0,
+                            "failed_per_minute": 0.0,
+                        }
+                    ],
                 }
             ]
         }
@@ -108,6 +132,8 @@ class StreamInfo(BaseModel):
     connections: int = Field(description="how often a first picture came since the worker took the camera")
     shadow: ShadowLooks
     recording: dict[str, int] = Field(description="what the recorder counts; empty where nothing is recorded")
+    recording_problem: str = Field(description="why the disk lets nothing be recorded now; empty where it does")
+    history: list[HistoryStep] = Field(description="the last hour, oldest first; while no worker ran it nothing")
 
 
 @router.get(

@@ -72,7 +72,6 @@ def _live(actor: Actor, camera_id: str) -> None:
         @st.fragment(run_every=_POLL_S)
         def standing() -> None:
             now = platform().cameras.get(actor, camera_id)
-            camera_history.note(now)
             _standing(now)
 
         standing()
@@ -81,7 +80,7 @@ def _live(actor: Actor, camera_id: str) -> None:
 
     @st.fragment(run_every=2 * _POLL_S)
     def history() -> None:
-        _history(platform().cameras.get(actor, camera_id))
+        _history(actor, platform().cameras.get(actor, camera_id))
 
     left, right = st.columns([0.5, 0.5], gap="medium")
     with left, card("camera_history"):
@@ -116,6 +115,8 @@ def _standing(camera: CameraView) -> None:
                     "Looks with": model_of(camera),
                 }
             )
+            if report.get("recording_problem"):
+                st.warning(f"Not recorded: {plain(str(report['recording_problem']))}", icon=":material/storage:")
             lines = crossed(report.get("counts", {}))
             if lines:
                 st.markdown(f":material/trending_flat: {lines}")
@@ -140,13 +141,15 @@ def _model(actor: Actor, camera: CameraView) -> None:
             _update(actor, camera, chosen, "The camera changes its model without a restart")
 
 
-def _history(camera: CameraView) -> None:
-    st.subheader("Frames", anchor=False)
-    known = camera_history.moments(camera.id)
-    if len(known) < 3:
-        st.markdown(":gray[The figures of the last minutes gather here while somebody watches.]")
+def _history(actor: Actor, camera: CameraView) -> None:
+    st.subheader("The last hour", anchor=False)
+    known = platform().viewing.history(actor, camera.id)
+    if len(known) < 2:
+        st.markdown(":gray[The figures of the last hour stand here once the camera has run for half a minute.]")
     else:
-        st.altair_chart(camera_history.chart(known), width="stretch")
+        st.altair_chart(camera_history.frames_chart(known), width="stretch")
+        for column, chart in zip(st.columns(2), camera_history.small_charts(known), strict=True):
+            column.altair_chart(chart, width="stretch")
     account = camera.report.get("account")
     if account:
         dropped = account.get("dropped", {})

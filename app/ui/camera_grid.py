@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.ui import camera_history, filters
+from app.ui import filters
 from app.ui.camera_tile import tile
 from app.ui.camera_words import STATES
 from app.ui.pager import page_number, pager
@@ -29,8 +29,6 @@ def draw(actor: Actor) -> None:
         if not cameras:
             _nothing(actor, filtered=wanted != CameraFilter())
             return
-        for camera in cameras:
-            camera_history.note(camera)
         moving = len(cameras) <= _MOST_MOVING
         for start in range(0, len(cameras), columns):
             for column, camera in zip(st.columns(columns), cameras[start : start + columns], strict=False):

@@ -23,7 +23,7 @@ def what(event: CameraEvent) -> str:
     if event.kind == EventKind.ONLINE:
         return "Camera is back"
     if event.kind == EventKind.DISK:
-        return "Recordings were deleted before their time"
+        return plain(event.detail[:1].upper() + event.detail[1:], longest=120)
     if event.kind == EventKind.DISAGREEMENT:
         return f"Models disagree on {plain(event.label or 'an object', longest=60)}"
     label = plain(event.label or "something", longest=60)

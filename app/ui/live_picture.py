@@ -7,6 +7,7 @@ import streamlit as st
 _HTML = """
 <div class="frame" role="img" tabindex="0">
   <video muted autoplay playsinline disablepictureinpicture></video><img alt=""><p class="note" role="status"></p>
+  <button type="button" class="again" hidden>Try live video again</button>
   <button type="button" class="full" aria-label="Full screen" title="Full screen (double-click)">
     <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/></svg>
   </button>
@@ -25,13 +26,15 @@ img, video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit
   font: 400 .86rem var(--st-font); color: #dfe5f7; background: rgb(11 16 32 / .72);
 }
 .note:empty { display: none; }
-.full {
-  position: absolute; right: .4rem; bottom: .4rem; width: 2rem; height: 2rem; border: 0; border-radius: .4rem;
-  display: grid; place-items: center; background: rgb(11 16 32 / .6); cursor: pointer; opacity: 0;
+.full, .again {
+  position: absolute; bottom: .4rem; height: 2rem; border: 0; border-radius: .4rem;
+  background: rgb(11 16 32 / .6); cursor: pointer; opacity: 0;
 }
+.full { right: .4rem; width: 2rem; display: grid; place-items: center; }
+.again { left: .4rem; padding: 0 .7rem; font: 400 .8rem var(--st-font); color: #dfe5f7; }
 .full svg { width: 1.1rem; fill: none; stroke: #fff; stroke-width: 2.2; }
-.frame:is(:hover, :focus-within) .full, .full:focus-visible { opacity: 1; }
-@media (hover: none) { .full { opacity: .85; } }
+.frame:is(:hover, :focus-within) button, button:focus-visible { opacity: 1; }
+@media (hover: none) { .full, .again { opacity: .85; } }
 """
 # A browser holds six connections to a server open: a stream takes one of them for as long as it is shown. So it is
 # shown only in a visible part of a visible tab, and given up on leaving. Streamlit calls the function again on every
@@ -51,7 +54,8 @@ class Player {
     this.turn = 0;          // one number for each way of showing: answers of an older one do not count
     this.failures = 0;
     this.shows = 0;         // how often a call has shown pictures: stills end with the first
-    this.canCall = "RTCPeerConnection" in window;
+    this.knowsCalls = "RTCPeerConnection" in window;
+    this.canCall = this.knowsCalls;
     this.calling = false;   // a call is under way, and has shown nothing yet
     this.hangUp = () => {};
     this.watching = new IntersectionObserver(([entry]) => { this.inView = entry.isIntersecting; this.update(); });
@@ -59,12 +63,15 @@ class Player {
     this.onVisibility = () => this.update();
     document.addEventListener("visibilitychange", this.onVisibility);
     frame.querySelector(".full").onclick = () => this.full();
+    this.again = frame.querySelector(".again");
+    this.again.onclick = () => this.callAgain();
     frame.ondblclick = () => this.full();
   }
   full() { document.fullscreenElement ? document.exitFullscreen() : this.frame.requestFullscreen(); }
   set(data) {
     const told = ["offer", "stream", "still", "on", "every_ms"];
     const changed = !this.data || told.some((key) => this.data[key] !== data[key]);
+    if (this.data?.label !== data.label) this.canCall = this.knowsCalls;   // another camera
     this.data = data;
     this.frame.setAttribute("aria-label", data.label);
     if (changed) { this.stop(); this.failures = 0; }
@@ -76,14 +83,22 @@ class Player {
     if (wanted && !this.showing) this.start();
     if (!wanted && this.showing) this.stop();
   }
+  callAgain() {
+    this.canCall = true;
+    this.stop();
+    this.update();
+  }
+  offerAgain() { this.again.hidden = this.canCall || !this.knowsCalls || !this.data.offer || !this.showing; }
   start() {
     this.showing = true;
+    this.offerAgain();
     const turn = ++this.turn;
     if (this.data.offer && this.canCall) this.call(turn);
     else if (this.data.stream && this.failures < 2) this.stream(turn); else this.still(turn);
   }
   stop() {
     this.showing = false;
+    this.offerAgain();
     this.turn += 1;
     clearTimeout(this.timer);
     this.hangUp();
@@ -118,7 +133,8 @@ class Player {
     const over = () => {
       if (turn !== this.turn) return;
       if (!seen) {
-        this.canCall = false;     // for as long as the page is open
+        this.canCall = false;     // until somebody asks for it, or the page is opened anew
+        this.offerAgain();
         clearTimeout(fellBack ? 0 : this.timer);
         this.hangUp();
         fallBack();

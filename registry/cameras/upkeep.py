@@ -7,6 +7,7 @@ import structlog
 
 from registry.cameras.events import Events
 from registry.errors import RegistryError
+from registry.records import Aging
 
 _FIRST_S, _EVERY_S = 60.0, 900.0
 _log = structlog.get_logger(__name__)
@@ -17,6 +18,7 @@ class EventUpkeep:
 
     def __init__(self, open_events: Callable[[], Events], first_s: float = _FIRST_S) -> None:
         self._open_events, self._first_s = open_events, first_s
+        self._aging = Aging()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="event-upkeep", daemon=True)
 
@@ -32,6 +34,9 @@ class EventUpkeep:
         wait_s = self._first_s
         while not self._ending.wait(wait_s):
             wait_s = _EVERY_S
+            if not self._aging.counts():
+                _log.warning("old events stay", reason="the clock was set forward within the last hour")
+                continue
             try:
                 removed = self._open_events().expire()
             except RegistryError as error:

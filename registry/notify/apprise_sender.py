@@ -1,5 +1,7 @@
 """Everything that Apprise knows: chats, push services, text messages."""
 
+import logging
+
 from apprise import Apprise, AppriseAsset
 
 from registry.notify.outbox import sentence
@@ -8,6 +10,7 @@ from registry.notify.sending import Address, Letter, NotDelivered
 LOCAL = frozenset(
     {"dbus", "qt", "kde", "glib", "gnome", "macosx", "windows", "syslog", "file", "kodi", "kodis", "xbmc"}
 )
+_SILENT = logging.CRITICAL + 1
 
 
 class AppriseSender:
@@ -15,6 +18,7 @@ class AppriseSender:
 
     def __init__(self, address: Address) -> None:
         self._address = address
+        logging.getLogger("apprise").setLevel(_SILENT)  # its log tells whole addresses, with their tokens
 
     def send(self, letter: Letter) -> str:
         """Deliver one; nothing to tell of it. Raises NotDelivered."""

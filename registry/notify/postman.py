@@ -13,7 +13,7 @@ import structlog
 from registry.access.live import Live
 from registry.errors import DatabaseUnavailable, RegistryError
 from registry.notify.sending import Letter, NotDelivered, Sender
-from registry.records import Database, NotificationReceiver, notifications, utc_now
+from registry.records import Aging, Database, NotificationReceiver, notifications, utc_now
 from registry.streams.faults import tell_fault
 
 HOLD_S = 12.0  # for so long a receiver waits for another process when its own has died
@@ -107,6 +107,7 @@ class _Round:
         self._look_s = look_s
         self._failures = 0  # in a row
         self._tended_at = float("-inf")
+        self._aging = Aging()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"tell-{receiver.name[:20]}", daemon=True)
         self._thread.start()
@@ -149,7 +150,7 @@ class _Round:
             self._tended_at = time.monotonic()
         while not self._ending.is_set():
             with self._database.read() as session:
-                due = notifications.due(session, self._receiver.id)
+                due = notifications.due(session, self._receiver.id, _LONGEST_PAUSE_S)
             if due is None:
                 return self._look_s
             try:
@@ -169,11 +170,12 @@ class _Round:
         live = self._live.current()
         oldest = utc_now() - timedelta(hours=live.notification_hours)
         with self._database.read() as session:
-            is_stale = notifications.is_any_older(session, self._receiver.id, oldest)
+            is_stale = self._aging.counts() and notifications.is_any_older(session, self._receiver.id, oldest)
             waiting = notifications.waiting_for(session, self._receiver.id)
         if is_stale or waiting > live.notification_queue:
             with self._database.write() as session:
-                notifications.give_up_older(session, self._receiver.id, oldest)
+                if is_stale:
+                    notifications.give_up_older(session, self._receiver.id, oldest)
                 notifications.trim(session, self._receiver.id, live.notification_queue)
 
     def _put_off(self, due: notifications.NotificationDelivery, error: NotDelivered) -> None:

@@ -25,6 +25,7 @@ _LARGEST = 512 << 20
 _LATE_S = 10.0  # by which motion and events may be told late
 _REMEMBERED_S = 120.0
 _PAUSE_S = 2.0  # after the disk refused
+NO_ROOM = "the disk is full: less is free than recording_min_free_mb, and nothing is left to delete"
 log = structlog.get_logger(__name__)
 
 
@@ -42,11 +43,13 @@ class RecorderCounts:
 
 @dataclass(frozen=True, slots=True)
 class RecorderOutlets:
-    """Who is told: of kept segments, of what later turned out to be in them, of a disk that refuses. None may block."""
+    """Who is told: of kept segments, of what later turned out to be in them, of a disk that refuses; and who knows
+    whether there is room for more. None may block."""
 
     kept: Callable[[Segment], None]
     touched: Callable[[Segment], None]
     refused: Callable[[], None]
+    has_room: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class CameraRecorder:
         self.camera_id = camera_id
         self.settings = settings
         self.counts = RecorderCounts()
+        self.problem = ""  # why nothing is written now
         self.motion, self.events = Touches(), Touches()  # when there was any
         self._folder = folder
         self._disk = disk
@@ -145,7 +149,10 @@ class CameraRecorder:
     def _write(self, header: Header, fragment: Fragment, began_s: float) -> None:
         if self._open is not None and not self._fits(self._open, header, fragment):
             self._cut()
-        if self._open is not None or (fragment.is_key and time.monotonic() >= self._paused_until):
+        if not self._outlets.has_room():
+            self._cut()
+            self.problem = NO_ROOM
+        elif self._open is not None or (fragment.is_key and time.monotonic() >= self._paused_until):
             try:
                 self._append(header, fragment, began_s)
             except OSError as error:
@@ -160,6 +167,7 @@ class CameraRecorder:
             path = self._folder / path_of(self.camera_id, utc_of(began_s), self._open_id)
             self._open = SegmentFile(path, header)
         self._open.append(fragment)
+        self.problem = ""
         self.counts.bytes_written += len(fragment.data)
 
     def _fits(self, segment: SegmentFile, header: Header, fragment: Fragment) -> bool:
@@ -193,6 +201,7 @@ class CameraRecorder:
         """The disk is full or broken: what is whole stays, and it is tried again soon."""
         self.counts.refused += 1
         self._paused_until = time.monotonic() + _PAUSE_S
+        self.problem = f"the disk refused: {error.strerror}"
         log.warning("recording refused by the disk", camera=self.camera_id, reason=error.strerror)
         self._outlets.refused()
 

@@ -13,7 +13,7 @@ from sqlmodel import select
 from registry.cameras.recording import RecordingSettings, recording_of
 from registry.errors import InvalidInput, RegistryError
 from registry.recordings.places import Places
-from registry.records import CameraRecord, Database, RecordingSegment, segments, utc_now
+from registry.records import Aging, CameraRecord, Database, RecordingSegment, segments, utc_now
 
 _AT_ONCE = 200
 _ADD_UP_S = 600.0
@@ -28,6 +28,7 @@ class Removed:
     expired: int = 0
     over_limit: int = 0
     for_room: Mapping[str, int] = field(default_factory=dict)  # by camera
+    is_full: bool = False  # less is free than has to be, and nothing is left to delete
 
 
 def expiry(settings: RecordingSettings, begun: datetime, *, has_motion: bool, has_event: bool) -> datetime | None:
@@ -44,13 +45,15 @@ class Retention:
         self._database = database
         self._places = places
         self._added_up_at = float("-inf")
+        self._aging = Aging()
         self._free_bytes = free_bytes or (lambda: shutil.disk_usage(places.folder).free)
 
     def sweep(self, min_free: int) -> Removed:
         """Delete of this host what is over its time, over its camera's size, or in the way of `min_free` bytes."""
-        expired, over = sum(1 for _ in self.expire()), self._over_limit()
+        expired = sum(1 for _ in self.expire()) if self._aging.counts() else 0
+        over = self._over_limit()
         gone = self.make_room(min_free)
-        return Removed(expired, over, gone)
+        return Removed(expired, over, gone, is_full=self._free_bytes() < min_free)
 
     def claim(self) -> None:
         """Take over what lies here under another host's name, or none: hosts are renamed, disks moved."""

@@ -1,10 +1,10 @@
 """The recordings of the cameras of one process: recorders, rows, clips, retention, upload, wired."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
 
 import structlog
 
@@ -28,8 +28,8 @@ from registry.streams import Camera, Event, EventPhase, Notice
 from registry.streams.faults import tell_fault
 
 _LOOK_S = 3.0
-_SWEEP_S = 30.0
-_TOLD_EVERY = timedelta(hours=1)
+_SWEEP_S, _SWEEP_FULL_S = 30.0, 3.0
+_TOLD_EVERY_S = 3_600.0
 log = structlog.get_logger(__name__)
 
 
@@ -61,7 +61,8 @@ class RecordingService:
         self._disk = DiskLine()
         self._books = Books(database, self._places)
         self._recorded: dict[str, _Recorded] = {}
-        self._told_at: dict[str, datetime] = {}
+        self._is_full = False
+        self._told_at: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._ending = threading.Event()
@@ -115,6 +116,10 @@ class RecordingService:
             lasted = (notice.ended_at or utc_now()) - notice.started_at
             known.recorder.events.end(notice.event_id, began_s, lasted.total_seconds())
 
+    def problems(self) -> dict[str, str]:
+        """Why a camera that is to be recorded is not, in words; empty where it is."""
+        return {camera_id: each.recorder.problem for camera_id, each in list(self._recorded.items())}
+
     def report(self) -> dict[str, dict[str, int]]:
         """The counts of each camera that is recorded."""
         return {
@@ -144,6 +149,7 @@ class RecordingService:
             kept=lambda segment: self._books.kept(made.book, segment),
             touched=lambda segment: self._books.touched(made.book, segment),
             refused=self._wake.set,
+            has_room=lambda: not self._is_full,
         )
         recorder = CameraRecorder(book.camera_id, book.settings, self._folder, self._disk, outlets, last)
         made = _Recorded(book, recorder)
@@ -154,7 +160,7 @@ class RecordingService:
         self._claim()
         while not self._ending.is_set():
             _safely(self.sweep)
-            self._wake.wait(_SWEEP_S)
+            self._wake.wait(_SWEEP_FULL_S if self._is_full else _SWEEP_S)
             self._ending.wait(1)  # a disk that refuses every camera is swept once
             self._wake.clear()
 
@@ -181,25 +187,30 @@ class RecordingService:
         self._places.tidy()
         removed = self.retention.sweep(self._live.current().recording_min_free_mb << 20)
         self._removed_for_room += Counter(removed.for_room)
+        self._is_full = removed.is_full
         for camera_id in removed.for_room:
-            self._tell(camera_id)
+            self._tell(camera_id, "the disk is nearly full: recordings of this camera were deleted before their time")
+        for camera_id, problem in self.problems().items():
+            if problem:
+                self._tell(camera_id, f"this camera is not recorded: {problem}")
         return removed
 
-    def _tell(self, camera_id: str) -> None:
-        """An event of the camera, once an hour."""
-        now = utc_now()
-        if now - self._told_at.get(camera_id, now - _TOLD_EVERY) < _TOLD_EVERY:
+    def _tell(self, camera_id: str, detail: str) -> None:
+        """An event of the camera; the same one at most once an hour."""
+        now_s = time.monotonic()
+        if now_s - self._told_at.get((camera_id, detail), float("-inf")) < _TOLD_EVERY_S:
             return
-        self._told_at[camera_id] = now
         known = self._recorded.get(camera_id)
         with self._database.write() as session:
             record = session.get(CameraRecord, camera_id)
             name = record.name if record else known.book.camera_name if known else camera_id
-            detail = "the disk is nearly full: recordings of this camera were deleted before their time"
-            event = CameraEvent(camera_id=camera_id, camera_name=name, kind=EventKind.DISK, ended_at=now, detail=detail)
+            event = CameraEvent(
+                camera_id=camera_id, camera_name=name, kind=EventKind.DISK, ended_at=utc_now(), detail=detail
+            )
             session.add(event)
             session.flush()
             enqueue(session, event, "started")
+        self._told_at[camera_id, detail] = now_s
 
     def _settings(self) -> dict[str, RecordingSettings]:
         with self._lock:

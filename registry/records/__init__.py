@@ -3,13 +3,14 @@
 from registry.records.cameras import (
     CameraEvent,
     CameraGroup,
+    CameraHistory,
     CameraLease,
     CameraRecord,
     EventKind,
     RecordingSegment,
     WorkerRecord,
 )
-from registry.records.clock import database_now
+from registry.records.clock import Aging, ClockWatch, database_now
 from registry.records.database import Database, one_at_a_time, open_database
 from registry.records.datasets import DatasetRecord, DatasetVersion
 from registry.records.notifications import NotificationDelivery, NotificationReceiver, ReceiverKind
@@ -37,13 +38,16 @@ from registry.records.tables import (
 )
 
 __all__ = [
+    "Aging",
     "ApiKey",
     "AuditEntry",
     "AuditHead",
     "CameraEvent",
     "CameraGroup",
+    "CameraHistory",
     "CameraLease",
     "CameraRecord",
+    "ClockWatch",
     "Database",
     "DatasetRecord",
     "DatasetVersion",

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, case, func, or_
 from sqlmodel import Session, col, delete, select, update
 
-from registry.records.cameras import CameraGroup, CameraLease, CameraRecord, WorkerRecord
+from registry.records.cameras import CameraGroup, CameraHistory, CameraLease, CameraRecord, WorkerRecord
 from registry.records.clock import database_now
 from registry.records.folding import has_text
 
@@ -73,7 +73,8 @@ def restart(session: Session, camera_id: str) -> None:
 
 def remove(session: Session, record: CameraRecord) -> None:
     """Delete a camera with its lease; what it saw and what was recorded of it stays."""
-    session.exec(delete(CameraLease).where(col(CameraLease.camera_id) == record.id))
+    for told in (CameraLease, CameraHistory):
+        session.exec(delete(told).where(col(told.camera_id) == record.id))
     session.delete(record)
 
 

@@ -94,6 +94,17 @@ class CameraLease(SQLModel, table=True):
     since: datetime | None = _time(nullable=True)  # in this state
 
 
+class CameraHistory(SQLModel, table=True):
+    """What became of a camera's frames over the last hour (`camera_history.Step`). Apart from the lease, which is
+    written with every beat.
+    """
+
+    __tablename__ = "camera_histories"
+
+    camera_id: str = Field(primary_key=True, max_length=32)
+    steps: list[list[float]] = _json(list)
+
+
 class EventKind(StrEnum):
     """What an event tells."""
 

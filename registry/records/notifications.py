@@ -161,10 +161,11 @@ def _lose(session: Session, receiver_id: str, which: ColumnElement[bool], why: s
     return int(gone)
 
 
-def due(session: Session, receiver_id: str) -> NotificationDelivery | None:
-    """The oldest that may be tried now."""
+def due(session: Session, receiver_id: str, longest_pause_s: float) -> NotificationDelivery | None:
+    """The oldest that may be tried now, also one that would wait for longer than any has to: the clock was set back."""
     mine = select(NotificationDelivery).where(NotificationDelivery.receiver_id == receiver_id)
-    ready = mine.where(col(NotificationDelivery.due_at) <= database_now(session))
+    now, due_at = database_now(session), col(NotificationDelivery.due_at)
+    ready = mine.where(or_(due_at <= now, due_at > now + timedelta(seconds=longest_pause_s)))
     return session.exec(ready.order_by(col(NotificationDelivery.created_at)).limit(1)).first()
 
 
@@ -192,6 +193,7 @@ def hold(session: Session, receiver_id: str, holder: str, seconds: float) -> boo
         col(NotificationReceiver.held_by) == holder,
         col(NotificationReceiver.held_until).is_(None),
         col(NotificationReceiver.held_until) < now,
+        col(NotificationReceiver.held_until) > now + timedelta(seconds=seconds),  # the clock was set back
     )
     held = {"held_by": holder, "held_until": now + timedelta(seconds=seconds)}
     mine = update(NotificationReceiver).where(col(NotificationReceiver.id) == receiver_id, free).values(**held)

@@ -138,10 +138,9 @@ def end_left_open(database: Database, camera_id: str, at: datetime) -> None:
             CameraEvent.camera_id == camera_id,
             CameraEvent.kind == EventKind.OBJECT,
             col(CameraEvent.ended_at).is_(None),
-            col(CameraEvent.started_at) < at,
         )
         for event in session.exec(left).all():
-            event.ended_at = at
+            event.ended_at = max(at, event.started_at)  # the clock may have been set back
             session.add(event)
             session.flush()
             enqueue(session, event, "ended")

@@ -43,6 +43,9 @@ class _Cameras(Collector):
             "What became of its recording, by the counts of docs/recording.md",
             labels=(*_LABELS, "count"),
         )
+        stopped = GaugeMetricFamily(
+            "nexusai_camera_recording_stopped", "1 where the disk lets nothing be recorded", labels=_LABELS
+        )
         for camera_id, line in self._lines.items():
             labels = [camera_id, line.name]
             account = line.facts.get("account", {})
@@ -61,7 +64,8 @@ class _Cameras(Collector):
                     crossings.add_metric([*labels, name, direction], count)
             for name, count in line.facts.get("recording", {}).items():
                 recorded.add_metric([*labels, name], count)
-        return [captured, ends, pending, fps, age, state, crossings, recorded]
+            stopped.add_metric(labels, float(bool(line.facts.get("recording_problem"))))
+        return [captured, ends, pending, fps, age, state, crossings, recorded, stopped]
 
 
 _LABELS = ("camera", "name")

@@ -13,12 +13,13 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, delete, select, update
 
-from registry.records import CameraLease, CameraRecord, Database, WorkerRecord, database_now, utc_now
+from registry.records import CameraLease, CameraRecord, ClockWatch, Database, WorkerRecord, database_now, utc_now
 from registry.worker.identity import Identity
 
 LEASE_S = 6.0
 MARGIN_S = 1.5  # so long before its lease ends a worker that cannot renew it stops
 _FORGOTTEN_AFTER = timedelta(minutes=2)
+_LONGEST = timedelta(seconds=2 * LEASE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,18 @@ class Held:
 
 
 class Leases:
-    """The leases of one worker. `beat` is called by one thread; times are those of the database."""
+    """The leases of one worker. `beat` is called by one thread; times are those of the database.
+
+    Its clock may be set. Until every worker has had the time to renew what it holds by the new time, nobody takes
+    anything; a lease that ends later than any can is one that nobody has renewed since the clock was set back.
+    """
 
     def __init__(self, database: Database, identity: Identity, url: str) -> None:
         self._database, self._identity, self._url = database, identity, url
         self._started_at = utc_now()
         self._giving: set[str] = set()  # to be handed back as soon as they run no longer
+        self._clock = ClockWatch()
+        self._settled_at = float("-inf")  # monotonic: since the database's clock was set
         self.safe_until = 0.0  # monotonic: nobody else takes this worker's cameras before
 
     def beat(self, running: Mapping[str, Report]) -> list[Held]:
@@ -60,14 +67,12 @@ class Leases:
             session.connection()  # on SQLite this waits until nobody else writes: no part of the lease is lost by it
             began = time.monotonic()
             now = database_now(session)
-            self._sign(session, now)
+            is_settled = self._is_settled(now, began)
+            self._sign(session, now, forget=is_settled)
             held = self._renew(session, now, running)
             self._giving &= {each.camera.id for each in held}
-            share = self._share(session, now, held)
-            if len(held) - len(self._giving) > share:
-                self._giving.add(next(each.camera.id for each in held if each.camera.id not in self._giving))
-            elif len(held) < share:
-                held += self._take(session, now, share - len(held))
+            if is_settled:
+                held += self._balance(session, now, held)
         self.safe_until = began + LEASE_S - MARGIN_S
         return [each for each in held if each.camera.id not in self._giving]
 
@@ -77,13 +82,29 @@ class Leases:
             self._give_back(session, col(CameraLease.worker_id) == self._identity.id)
             session.exec(delete(WorkerRecord).where(col(WorkerRecord.id) == self._identity.id))
 
-    def _sign(self, session: Session, now: datetime) -> None:
-        """Be known to live, and forget those that have not for long."""
+    def _is_settled(self, now: datetime, began: float) -> bool:
+        """Whether the database's clock was not set lately."""
+        if self._clock.look(now):
+            self._settled_at = began + LEASE_S
+        return began >= self._settled_at
+
+    def _balance(self, session: Session, now: datetime, held: Sequence[Held]) -> list[Held]:
+        """Give a camera away where there are too many here; what was taken where there are too few."""
+        share = self._share(session, now, held)
+        if len(held) - len(self._giving) > share:
+            self._giving.add(next(each.camera.id for each in held if each.camera.id not in self._giving))
+        return self._take(session, now, share - len(held)) if len(held) < share else []
+
+    def _sign(self, session: Session, now: datetime, *, forget: bool) -> None:
+        """Be known to live, and `forget` those that have not for long, or that say so of a time to come."""
         row = WorkerRecord(
             id=self._identity.id, host=self._identity.host, url=self._url, started_at=self._started_at, beat_at=now
         )
         session.merge(row)
-        session.exec(delete(WorkerRecord).where(col(WorkerRecord.beat_at) < now - _FORGOTTEN_AFTER))
+        if forget:
+            beat_at = col(WorkerRecord.beat_at)
+            gone = or_(beat_at < now - _FORGOTTEN_AFTER, beat_at > now + _LONGEST)
+            session.exec(delete(WorkerRecord).where(gone))
 
     def _renew(self, session: Session, now: datetime, running: Mapping[str, Report]) -> list[Held]:
         mine = select(CameraLease, CameraRecord).where(CameraLease.worker_id == self._identity.id)
@@ -134,6 +155,7 @@ class Leases:
             col(CameraLease.worker_id) == "",
             col(CameraLease.leased_until).is_(None),
             col(CameraLease.leased_until) < now,
+            col(CameraLease.leased_until) > now + _LONGEST,
             col(CameraLease.worker_id).in_(dead),
         )
         query = select(CameraLease, CameraRecord).join(CameraRecord, col(CameraRecord.id) == col(CameraLease.camera_id))

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -25,6 +25,7 @@ class _Watched:
     live: bool = False
     reason: str = ""
     told: CameraEvent | None = None  # the outage that was told and is not over
+    told_s: float = 0.0  # when that began
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Outages:
         """An outage that another worker told and that is not over, as far as is known."""
         watched = self._watched.setdefault(event.camera_id, _Watched(self.clock(), utc_now()))
         watched.told = event
+        watched.told_s = self.clock() - max(0.0, (utc_now() - event.started_at).total_seconds())
 
     def look(self, reports: Mapping[str, Report], names: Mapping[str, str]) -> None:
         """See how every camera here is."""
@@ -53,6 +55,7 @@ class Outages:
             lasts_s = now - watched.since_s
             if not live and watched.told is None and lasts_s >= AWAY_AFTER_S:
                 watched.told = self._tell(camera_id, names, EventKind.OFFLINE, watched.since, watched.reason)
+                watched.told_s = watched.since_s
             elif live and watched.told is not None and lasts_s >= BACK_AFTER_S:
                 self._over(camera_id, names, watched)
         for camera_id in [each for each in self._watched if each not in reports]:
@@ -76,15 +79,15 @@ class Outages:
         told, watched.told, watched.reason = watched.told, None, ""
         if told is None:
             return
-        away_s = (watched.since - told.started_at).total_seconds()
-        self._put(_copy(told, ended_at=watched.since))
+        away_s = max(0.0, watched.since_s - watched.told_s)
+        self._put(_copy(told, away_s))
         self._tell(camera_id, names, EventKind.ONLINE, watched.since, f"after {away_s:.0f} s", ended_at=watched.since)
 
     def _stopped(self, camera_id: str) -> None:
         """Somebody stopped it, or another worker has it: an outage that was told is over for us."""
         watched = self._watched.pop(camera_id)
         if watched.told is not None:
-            self._put(_copy(watched.told, ended_at=utc_now()))
+            self._put(_copy(watched.told, max(0.0, self.clock() - watched.told_s)))
 
     def _tell(
         self,
@@ -122,5 +125,7 @@ def _store(database: Database, event: CameraEvent) -> None:
         enqueue(session, kept, "ended" if is_over else "started")
 
 
-def _copy(event: CameraEvent, ended_at: datetime) -> CameraEvent:
+def _copy(event: CameraEvent, lasted_s: float) -> CameraEvent:
+    """Over after so long, however the clock was set meanwhile."""
+    ended_at = event.started_at + timedelta(seconds=lasted_s)
     return CameraEvent.model_validate({**event.model_dump(), "ended_at": ended_at})

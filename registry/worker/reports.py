@@ -29,10 +29,11 @@ class Reporter:
         detectors: Detectors,
         board: Board,
         recorded: Callable[[], _Recorded],
+        not_recorded: Callable[[], Mapping[str, str]],
         shadow: Shadow,
     ) -> None:
         self._crew, self._pipeline, self._detectors, self._board = crew, pipeline, detectors, board
-        self._recorded, self._shadow = recorded, shadow
+        self._recorded, self._not_recorded, self._shadow = recorded, not_recorded, shadow
         self._since: dict[str, tuple[float, datetime]] = {}
 
     def reports(self) -> dict[str, Report]:
@@ -80,6 +81,7 @@ class Reporter:
             "tracks": len(result.tracks) if result else 0,
             "objects": dict(Counter(track.label for track in result.tracks)) if result else {},
             "recording": dict(recorded.get(camera_id, {})),
+            "recording_problem": self._not_recorded().get(camera_id, ""),
             "shadow": self._in_shadow(camera_id),
             "age_ms": {"median": median_ms, "p95": p95_ms},
         }

@@ -5,17 +5,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from sqlmodel import col, select
-
 from registry.access.live import Live, LiveSettings
 from registry.cameras.policy import source_policy
 from registry.cameras.sealing import Seals
 from registry.cameras.watching import to_camera
-from registry.errors import NotFound, Unavailable
+from registry.errors import NotFound
 from registry.models.registry import ModelRegistry
 from registry.models.types import ModelVersion
 from registry.recordings.service import RecordingService
-from registry.records import CameraEvent, CameraRecord, Database, EventKind, utc_now
+from registry.records import CameraRecord, Database
 from registry.settings import Settings
 from registry.storage import open_storage
 from registry.streams import Camera, Detector, Pipeline, SourcePolicy
@@ -24,9 +22,8 @@ from registry.worker.board import Board
 from registry.worker.crew import Crew, shadow_of
 from registry.worker.detectors import Detectors, Wish
 from registry.worker.engine import Engine
-from registry.worker.events import EventKeeper, end_left_open
+from registry.worker.events import EventKeeper
 from registry.worker.leases import Held
-from registry.worker.outages import Outages
 from registry.worker.owners import owner_of
 from registry.worker.reports import Reporter
 from registry.worker.shadow import Shadow
@@ -48,9 +45,18 @@ class CameraRooms:
 
     @classmethod
     def open(
-        cls, settings: Settings, database: Database, live: Live, outages: Outages, *, loopback: bool = False
+        cls,
+        settings: Settings,
+        database: Database,
+        live: Live,
+        arrived: Callable[[CameraRecord], None],
+        *,
+        loopback: bool = False,
     ) -> "CameraRooms":
-        """Open them; only tests say `loopback`. Raises RegistryError."""
+        """Open them; `arrived` is called before a camera starts here first. Only tests say `loopback`.
+
+        Raises RegistryError.
+        """
         models, seals, board = ModelRegistry(settings, database, live), Seals(settings), Board()
         storage = open_storage(settings.storage_root, settings.storage_endpoint)
         recordings = RecordingService(settings, live, database, storage)
@@ -83,8 +89,8 @@ class CameraRooms:
         )
         policies = partial(source_policy, settings, loopback=loopback)
         pipeline = Pipeline(policies(live.current()), sinks=(board, recordings.take, keeper, shadow))
-        crew = Crew(pipeline, detectors, make, partial(_take_up, database, outages), begun, recordings.release)
-        reporter = Reporter(crew, pipeline, detectors, board, recordings.report, shadow)
+        crew = Crew(pipeline, detectors, make, arrived, begun, recordings.release)
+        reporter = Reporter(crew, pipeline, detectors, board, recordings.report, recordings.problems, shadow)
         views = Views(pipeline, crew, board, reporter)
         return cls(policies, pipeline, crew, detectors, keeper, recordings, reporter, views)
 
@@ -110,17 +116,3 @@ class CameraRooms:
         self.recordings.close()
         self.detectors.close()
         self.crew.close()
-
-
-def _take_up(database: Database, outages: Outages, record: CameraRecord) -> None:
-    """Where another worker left a camera: its open events end, its outage goes on."""
-    with suppress(Unavailable):  # they stay open until its next start
-        end_left_open(database, record.id, utc_now())
-        with database.read() as session:
-            open_ones = select(CameraEvent).where(
-                CameraEvent.camera_id == record.id,
-                CameraEvent.kind == EventKind.OFFLINE,
-                col(CameraEvent.ended_at).is_(None),
-            )
-            for event in session.exec(open_ones.order_by(col(CameraEvent.started_at))).all():
-                outages.adopt(event)

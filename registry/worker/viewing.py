@@ -8,7 +8,16 @@ from sqlmodel import Session, col, select
 
 from registry.access import Action, Actor, require
 from registry.errors import CameraNotFound, CameraNotRunning, WorkerUnavailable
-from registry.records import CameraLease, CameraRecord, Database, WorkerRecord, camera_list, database_now
+from registry.records import (
+    CameraLease,
+    CameraRecord,
+    Database,
+    WorkerRecord,
+    camera_history,
+    camera_list,
+    database_now,
+)
+from registry.records.camera_history import Step
 from registry.worker.exposition import CameraLine, exposition
 from registry.worker.leases import workers_alive
 
@@ -60,6 +69,7 @@ class Viewing:
         with self._database.read() as session:
             record, lease = _found(session, camera_id)
             now = database_now(session)
+            steps = camera_history.steps(session, record.id)
         state = camera_list.state_of(record, lease, now)
         known = lease if lease is not None and state not in {"stopped"} else None
         return {
@@ -73,7 +83,18 @@ class Viewing:
             "worker": known.worker_id.partition("/")[0] if known else "",
             "live_url": f"/live/{record.id}.mjpg",
             **_figures(known),
+            "history": [step.to_dict() for step in steps],
         }
+
+    def history(self, actor: Actor, camera_id: str) -> list[Step]:
+        """What became of a camera's frames over the last hour, as its workers kept it, oldest first.
+
+        Raises Forbidden, CameraNotFound.
+        """
+        require(actor, Action.READ_CAMERA)
+        with self._database.read() as session:
+            record, _ = _found(session, camera_id)
+            return camera_history.steps(session, record.id)
 
     def check(self) -> None:
         """Raise WorkerUnavailable unless a worker was heard of lately."""
@@ -129,5 +150,6 @@ def _figures(lease: CameraLease | None) -> dict[str, Any]:
         "retry_in_s": facts.get("retry_in_s", 0.0),
         "connections": facts.get("connections", 0),
         "recording": facts.get("recording", {}),
+        "recording_problem": facts.get("recording_problem", ""),
         "shadow": facts.get("shadow", {"model": "", "looked": 0, "disagreed": 0, "kept": 0}),
     }

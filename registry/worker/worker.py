@@ -14,9 +14,10 @@ from registry.access.live import Live
 from registry.cameras.events import Events
 from registry.cameras.upkeep import EventUpkeep
 from registry.errors import RegistryError, Unavailable
-from registry.records import open_database
+from registry.records import CameraRecord, open_database
 from registry.settings import Settings
 from registry.storage import open_storage
+from registry.worker.histories import Histories
 from registry.worker.identity import Identity
 from registry.worker.leases import Held, Leases
 from registry.worker.live_server import LiveServer
@@ -43,7 +44,7 @@ class Worker:
         self._server = LiveServer(settings)
         self._identity = Identity.own()
         self._leases = Leases(self._database, self._identity, self._server.url)
-        self._outages = Outages()
+        self._outages, self._histories = Outages(), Histories()
         self._mail = Mail(settings, self._database, self._live)
         self._upkeep = EventUpkeep(self._events)
         self._rooms: CameraRooms | None = None
@@ -71,10 +72,12 @@ class Worker:
         try:
             reports = self._rooms.reporter.reports() if self._rooms else {}
             self._outages.look(reports, self._names())
+            self._histories.look(reports)
             held = self._leases.beat(reports)
             self._missed = 0
             self._apply(held)
             self._outages.keep(self._database)
+            self._histories.keep(self._database)
             self._mail.look()
         except Unavailable as error:
             if self._missed % _TOLD_EVERY == 0:
@@ -95,7 +98,7 @@ class Worker:
         from registry.worker.rooms import CameraRooms
 
         try:
-            rooms = CameraRooms.open(self._settings, self._database, self._live, self._outages, loopback=self._loopback)
+            rooms = CameraRooms.open(self._settings, self._database, self._live, self._take_up, loopback=self._loopback)
         except Exception as error:  # noqa: BLE001 - the edge of a thread: without rooms no camera ever runs
             told = {"code": error.code, "reason": error.message} if isinstance(error, RegistryError) else {}
             _log.error("cameras cannot run", exc_info=None if told else error, **told)
@@ -104,6 +107,11 @@ class Worker:
         self._server.views = rooms.views
         self._rooms = rooms
         self._mail.begin()
+
+    def _take_up(self, record: CameraRecord) -> None:
+        from registry.worker.taking_up import take_up
+
+        take_up(self._database, record, self._outages, self._histories)
 
     def _events(self) -> Events:
         storage = open_storage(self._settings.storage_root, self._settings.storage_endpoint)

@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
+from app.ui.camera_history import figures as camera_figures
 from registry.access.actor import local_actor, of_user
 from registry.cameras.asked import NewCamera
 from registry.cameras.view import CameraView
@@ -16,6 +17,7 @@ from registry.models.publish import Draft
 from registry.models.types import CHAMPION
 from registry.records import (
     CameraEvent,
+    CameraHistory,
     CameraLease,
     CameraRecord,
     EventKind,
@@ -23,8 +25,10 @@ from registry.records import (
     Role,
     User,
     WorkerRecord,
+    camera_history,
     utc_now,
 )
+from registry.records.camera_history import STEP_S, Step
 from registry.testing import onnx_models as tiny
 from registry.testing.films import keep_recorded
 from registry.vision.encoding import encode_jpeg
@@ -88,7 +92,7 @@ def nothing_left(pages: Pages) -> Iterator[None]:
     """Every test begins without cameras."""
     yield
     with pages.platform.database.write() as session:
-        for table in (CameraRecord, CameraLease, CameraEvent, RecordingSegment, WorkerRecord):
+        for table in (CameraRecord, CameraLease, CameraHistory, CameraEvent, RecordingSegment, WorkerRecord):
             for row in session.exec(select(table)):
                 session.delete(row)
 
@@ -197,6 +201,27 @@ def test_the_grid_is_filtered_by_state_and_text(pages: Pages, people: dict[Role,
     assert "1 camera" in said(drawn)
     drawn.text_input(key="cameras.search").set_value("gate").run()
     assert "No such camera" in said(drawn)
+
+
+def test_the_last_hour_of_a_camera_is_drawn_though_nobody_watched(pages: Pages, people: dict[Role, User]) -> None:
+    camera = add(pages, state="live", recording={"mode": "continuous"})
+    at = {"camera": camera.id}
+    assert "once the camera has run for half a minute" in said(pages.draw(cameras, people[Role.OPERATOR], **at))
+    now = utc_now().timestamp()
+    steps = [Step(now - STEP_S * each, STEP_S, 75, 20, 50, 4, 1, 88.0) for each in (100, 99, 3, 2, 1)]
+    with pages.platform.database.write() as session:
+        camera_history.put(session, {camera.id: steps})
+        lease = session.get_one(CameraLease, camera.id)
+        lease.report = REPORT | {"recording_problem": "the disk is full"}
+        session.add(lease)
+    drawn = pages.draw(cameras, people[Role.OPERATOR], **at)
+    assert len(drawn.get("vega_lite_chart")) == 3
+    assert "Not recorded: the disk is full" in said(drawn)
+    told = camera_figures(steps)
+    assert list(told["Analysed"].dropna()) == [80.0] * 5
+    assert list(told["Dropped"].dropna()) == [20.0] * 5
+    assert told["fps"].isna().sum() == 1  # a line is broken where nobody ran the camera
+    assert set(told["age"].dropna()) == {88.0}
 
 
 def test_an_operator_stops_and_starts_but_has_nothing_to_change(pages: Pages, people: dict[Role, User]) -> None:

@@ -97,6 +97,12 @@ def test_where_its_packets_do_not_get_through_the_picture_comes_as_mjpeg(page: P
     other.goto(page.url)
     expect(_picture(other).locator("img.shown")).to_be_visible()
     expect(other.get_by_text("Connecting…")).to_have_count(0)
+    again = other.get_by_role("button", name="Try live video again")
+    expect(again).to_be_visible(timeout=60_000)  # once the browser has given up the call
+    other.evaluate("window.wayThrough = true")
+    again.click()
+    expect(_picture(other).locator("video.shown")).to_be_visible()
+    expect(again).to_be_hidden()
     other.close()
     expect(_picture(page).locator("video.shown")).to_be_visible()
 

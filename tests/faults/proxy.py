@@ -25,9 +25,12 @@ class Fault(StrEnum):
 
 
 class FaultProxy(LoopbackServer):
-    """Listens on a loopback port of its own until `close`; `fault` may change at any time."""
+    """Listens on a port of its own until `close`, on loopback or another address of this machine; `fault` may change
+    at any time.
+    """
 
-    def __init__(self, camera_port: int) -> None:
+    def __init__(self, camera_port: int, host: str = LoopbackServer.host) -> None:
+        self.host = host
         self._camera_port = camera_port
         self._fault = Fault.NONE
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()

@@ -29,7 +29,8 @@ from registry.libraries import prepare_libraries
 from registry.settings import load_settings
 from registry.access.actor import local_actor
 from registry.models.registry import ModelRegistry
-from registry.models.serving import Serving, Thresholds
+from registry.models.serving import Serving
+from registry.models.thresholds import Thresholds
 from registry.records import open_database
 import onnxruntime as ort
 

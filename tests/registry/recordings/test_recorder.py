@@ -126,11 +126,13 @@ def test_the_analysis_goes_on_while_the_disk_stands_still_and_then_refuses(recor
         go_on.set()
         try:
             recorded.seen.wait_for(lambda: recorded.recorder.counts.refused >= 2)
+            assert recorded.recorder.problem == "the disk refused: File too large"
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert recorded.refusals
         kept = len(recorded.kept)
         recorded.wait_kept(kept + 1)
+        assert recorded.recorder.problem == ""
         assert recorded.seen.states == ["live"]
     for segment in recorded.kept:
         play(recorded.folder / segment.path)

@@ -82,12 +82,12 @@ class House:
         self.film.write_bytes(film.read_bytes())
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, **further: str) -> subprocess.Popen[bytes]:
         number = len(self.processes)
         with (self.settings.logs / f"worker-{number}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-c", WORK],
-                env=child_environment(self.settings, PYTHONPATH=str(PROJECT_ROOT)),
+                env=child_environment(self.settings, PYTHONPATH=str(PROJECT_ROOT), **further),
                 stdout=log,
                 stderr=log,
                 cwd=PROJECT_ROOT,

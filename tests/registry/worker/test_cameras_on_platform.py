@@ -1,11 +1,11 @@
 """The demo camera of a whole platform: seen, counted, watched live, with models that come, break and go."""
 
 import asyncio
-import re
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,8 +18,11 @@ from registry.records import Role, open_database
 from registry.testing.hook_receiver import hook_receiver
 from registry.testing.onnx_models import model_with_outputs
 from registry.testing.played import play
-from registry.testing.requirements import require_tool
+from registry.testing.requirements import miss, require_address, require_tool
+from registry.testing.set_clock import SetClock
 from registry.testing.webrtc_viewer import watching
+from tests.faults.platform_chaos import ENGINE_KILLED, accounts, victims
+from tests.faults.proxy import Fault
 from tests.prepared_platform import prepared_platform
 from tests.registry.worker.walk import PLAY, Walk, digit_detector, event_samples, play_film
 
@@ -34,8 +37,12 @@ PICTURE = b"--picture\r\n"
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     home = tmp_path_factory.mktemp("cameras") / "home"
     always = {"shadow_below": "100"}  # other tests may want all processors meanwhile
-    with prepared_platform(home, demo=True, cameras=True, further=always) as running:
-        yield Walk(running)
+    clock = SetClock(tmp_path_factory.mktemp("clock"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in clock.environment.items():
+            patch.setenv(name, value)
+        with prepared_platform(home, demo=True, cameras=True, further=always) as running:
+            yield Walk(running, clock)
 
 
 @pytest.fixture(scope="module")
@@ -185,16 +192,63 @@ def test_a_crash_of_the_model_costs_seconds_and_every_frame_is_accounted_for(wal
     walk.wait(lambda: walk.info()["account"]["failed"] > 0 or sum(walk.inferred().values()) > before, "an effect")
     took_s = walk.wait(lambda: sum(walk.inferred().values()) > before + 2, "frames again")
     print(f"looked again after {took_s:.1f} s")
-    figures = walk.http.get("/metrics").text
-    captured, ends = 0.0, 0.0
-    for family, value in re.findall(
-        r"^nexusai_camera_(captured_total|frames_total|pending)\{.*\} (\S+)$", figures, re.M
-    ):
-        if family == "captured_total":
-            captured += float(value)
-        else:
-            ends += float(value)
-    assert captured == ends > 0
+    told = accounts(walk.http.get("/metrics").text)
+    assert all(each.balanced for each in told.values())
+    assert told[walk.camera_id].captured > 0
+
+
+def test_after_faults_every_frame_of_every_camera_has_had_one_end(walk: Walk) -> None:
+    require_address()
+    with victims(walk, 2) as it:
+        it.harm((Fault.RESET, Fault.GARBAGE, ENGINE_KILLED, Fault.SILENCE), hold_s=1.5)
+        for read in (it.told_by_app, it.told_by_worker):
+            for camera_id, told in it.settled(read).items():
+                ends = sum(told.inferred.values()) + told.gated + sum(told.dropped.values()) + told.failed
+                assert told.captured == ends > 20, camera_id
+                assert sum(told.inferred.values()) > 0
+            assert walk.camera_id in accounts(read())
+
+
+def test_a_clock_that_is_set_back_and_forward_loses_no_event_and_no_recording(walk: Walk) -> None:
+    if not walk.clock.environment:
+        miss("a C compiler", "e.g. apt install gcc")
+    http, film = walk.http, walk.running.settings.home / "films" / "set.mp4"
+    play_film(film)
+    body = {"name": "set", "url": f"file://{film}", "recording": {"mode": "continuous"}}
+    camera_id = http.post("/api/v1/cameras", json=body).raise_for_status().json()["id"]
+
+    def told(what: str, camera: str) -> dict[str, dict[str, Any]]:
+        items = http.get(f"/api/v1/{what}", params={"camera": camera, "size": 100}).raise_for_status().json()["items"]
+        return {each["id"]: each for each in items}
+
+    walk.wait(lambda: told("recordings", camera_id), "a segment")
+    began, connections = time.monotonic(), walk.info()["connections"]
+    old = {what: set(told(what, camera)) for what, camera in (("recordings", camera_id), ("camera-events", ""))}
+    for ahead_s in (-3_600, 3_600, 0):
+        walk.clock.set(ahead_s)
+        http.headers.update(walk.sign_in(walk.running.username, walk.running.password))
+        before = set(told("camera-events", walk.camera_id))
+        walk.wait(lambda: set(told("camera-events", walk.camera_id)) - before, "events by the new time")  # noqa: B023
+        assert walk.info()["state"] == walk.info(camera_id)["state"] == "live"
+    recorded_s = time.monotonic() - began
+    http.post(f"/api/v1/cameras/{camera_id}/stop").raise_for_status()
+
+    def kept_s() -> float:
+        lasted = [
+            datetime.fromisoformat(each["ended_at"]) - datetime.fromisoformat(each["started_at"])
+            for each in told("recordings", camera_id).values()
+        ]
+        assert min(lasted) > timedelta()
+        return sum((each for each in lasted), timedelta()).total_seconds()
+
+    walk.wait(lambda: kept_s() >= recorded_s, "the rows of all that was recorded", 30)
+    assert set(told("recordings", camera_id)) >= old["recordings"]
+    events = told("camera-events", "")
+    assert set(events) >= old["camera-events"]
+    over = [each for each in events.values() if each["ended_at"]]
+    assert all(each["ended_at"] >= each["started_at"] for each in over)
+    assert walk.info()["connections"] == connections
+    http.delete(f"/api/v1/cameras/{camera_id}").raise_for_status()
 
 
 def test_a_camera_is_deleted_while_it_is_watched_recorded_and_analysed(walk: Walk) -> None:

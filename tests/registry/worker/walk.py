@@ -20,6 +20,7 @@ from registry.runtime.card import ModelCard
 from registry.settings import Settings
 from registry.storage import open_storage
 from registry.testing.platform import Running
+from registry.testing.set_clock import SetClock
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges
 from registry.training.datasets.event_samples import EventSamples
@@ -39,14 +40,20 @@ PLAY = """async (url) => {
 
 
 class Walk:
-    """An administrator at a platform with its demo camera."""
+    """An administrator at a platform with its demo camera, and its clock where that can be set."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, clock: SetClock | None = None) -> None:
         self.running = running
+        self._clock = clock
         self.http = httpx.Client(base_url=running.url, timeout=30)
         self.http.headers.update(self.sign_in(running.username, running.password))
         self.wait(lambda: self.http.get("/api/v1/cameras").json()["total"] == 1, "the demo camera")
         self.camera_id = self.http.get("/api/v1/cameras").json()["items"][0]["id"]
+
+    @property
+    def clock(self) -> SetClock:
+        assert self._clock is not None
+        return self._clock
 
     def sign_in(self, username: str, password: str) -> dict[str, str]:
         given = {"username": username, "password": password}
@@ -58,8 +65,8 @@ class Walk:
         told: dict[str, Any] = answer.json()
         return told
 
-    def inferred(self) -> dict[str, int]:
-        found: dict[str, int] = self.info()["account"]["inferred"]
+    def inferred(self, camera_id: str = "") -> dict[str, int]:
+        found: dict[str, int] = self.info(camera_id)["account"]["inferred"]
         return found
 
     def wait(self, true: Callable[[], object], what: str, most_s: float = 120.0) -> float:
