@@ -411,6 +411,13 @@ class JobEnded(Conflict):
     default_hint = "Look at its results, or start a new one."
 
 
+class JobNotRetried(Conflict):
+    """A job that has not failed, or whose input is no longer kept, is not run again."""
+
+    code = "job_not_retried"
+    default_hint = "Start a new one."
+
+
 class Cancelled(Conflict):
     """Work that was called off; nothing of it is kept."""
 

@@ -63,6 +63,7 @@ class JobOut(BaseModel):
                     "seconds_left": 4.1,
                     "waiting_for": "",
                     "cancelling": False,
+                    "may_be_retried": False,
                     "owner": "ada",
                     "parameters": {"model": "digit-detector", "version": 1, "source": "upload", "annotate": False},
                     "attempts": 1,
@@ -87,6 +88,7 @@ class JobOut(BaseModel):
     seconds_left: float | None = Field(description="what its pace lets expect")
     waiting_for: str = Field(description="why a queued job does not run yet")
     cancelling: bool = Field(description="somebody cancelled it, and it is about to stop")
+    may_be_retried: bool = Field(description="it has failed, and what it needs to run again is still kept")
     owner: str
     parameters: dict[str, Any]
     attempts: int = Field(description="runs that began; more than one where a process died")
@@ -187,6 +189,12 @@ def get_job(job_id: JobId, rooms: Rooms, caller: Caller) -> Any:
 def cancel_job(job_id: JobId, rooms: Rooms, caller: Caller) -> Any:
     """Cancel a job: it stops within seconds and keeps what is finished."""
     return rooms.jobs.to_dict(rooms.jobs.cancel(caller, job_id))
+
+
+@router.post("/jobs/{job_id}/retry", status_code=202, response_model=JobOut, responses={409: {}})
+def retry_job(job_id: JobId, rooms: Rooms, caller: Caller) -> Any:
+    """Run a job again that has failed: it goes on from what it had finished."""
+    return rooms.jobs.to_dict(rooms.jobs.retry(caller, job_id))
 
 
 @router.get(

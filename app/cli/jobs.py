@@ -149,6 +149,17 @@ def cancel(job: JobId, json: AsJson = False) -> None:
         line(f"Job {told['id'][:12]} " + ("is stopping." if told["cancelling"] else "is cancelled."))
 
 
+@group.command("retry")
+def retry(job: JobId, json: AsJson = False) -> None:
+    """Run a job again that has failed; it goes on from what it had finished."""
+    rooms, actor = open_rooms()
+    told = _handle(rooms, actor, job).retry()
+    if json:
+        as_json(told)
+    else:
+        line(f"Job {told['id'][:12]} is queued again.")
+
+
 def follow(rooms: "Platform", actor: Any, job: "Job", *, wait: bool, json: bool) -> None:
     """Watch a job that was started, or say how to."""
     if wait:

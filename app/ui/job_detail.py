@@ -10,7 +10,7 @@ import streamlit as st
 from app.ui import care_result, optimisation_result, training_curves, training_result, video_result
 from app.ui.frame import card, page_header
 from app.ui.job_downloads import downloads
-from app.ui.job_row import cancel_button, progress_line, state_badge, title, training_about
+from app.ui.job_row import act_button, progress_line, state_badge, title, training_about
 from app.ui.session import platform
 from app.ui.states import error_box
 from app.ui.text import many, plain
@@ -49,7 +49,7 @@ def draw(actor: Actor, job_id: str) -> None:
             state_badge(now)
             with st.container():
                 progress_line(now)
-            cancel_button(actor, now, "job")
+            act_button(actor, now, "job")
         if now["kind"] == TRAIN.name and (now["state"] == "running" or ended):
             training_curves.draw(actor, now)
 

@@ -35,7 +35,7 @@ def job_row(actor: Actor, job: dict[str, Any]) -> None:
             progress_line(job)
             st.caption(f"{plain(job['owner'], longest=32)} · {ago(job['created_at'])}{_took(job)}")
         with right, st.container(horizontal=True, horizontal_alignment="right"):
-            cancel_button(actor, job, "jobs")
+            act_button(actor, job, "jobs")
             if st.button("Details", key=f"jobs.open.{job['id']}"):
                 open_job(job["id"])
 
@@ -84,14 +84,19 @@ def _count(job: dict[str, Any]) -> str:
     return f"{job['done']:,} of {job['total']:,}"
 
 
-def cancel_button(actor: Actor, job: dict[str, Any], page: str) -> None:
-    """The way to stop a job that has not ended."""
-    if is_final(job["state"]):
+def act_button(actor: Actor, job: dict[str, Any], page: str) -> None:
+    """The way to stop a job that has not ended, or to run one again that has failed."""
+    jobs = platform().jobs
+    if not is_final(job["state"]):
+        label, icon, act, is_waiting = "Cancel", "stop", jobs.cancel, job["cancelling"]
+    elif job["may_be_retried"]:
+        label, icon, act, is_waiting = "Try again", "replay", jobs.retry, False
+    else:
         return
-    stop = st.button("Cancel", key=f"{page}.cancel.{job['id']}", icon=":material/stop:", disabled=job["cancelling"])
-    if stop:
+    key = f"{page}.{act.__name__}.{job['id']}"
+    if st.button(label, key=key, icon=f":material/{icon}:", disabled=is_waiting):
         try:
-            platform().jobs.cancel(actor, job["id"])
+            act(actor, job["id"])
         except RegistryError as error:
             error_box(error)
         else:

@@ -35,6 +35,7 @@ ACTIONS = {
     "prefect.change": "changed Prefect at",
     "job.start": "started",
     "job.cancel": "cancelled",
+    "job.retry": "tried again",
     "mlflow.change": "changed MLflow at",
     "model.alias": "moved an alias of",
     "model.archive": "archived",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import and_, or_
 from sqlmodel import col, delete, select, update
 
 from registry.access.idempotency import KEPT as ANSWERS_KEPT
@@ -20,6 +20,7 @@ from registry.records import (
     IdempotentAnswer,
     InferenceResult,
     Job,
+    JobState,
     LoginThrottle,
     RefreshToken,
     Runner,
@@ -27,7 +28,7 @@ from registry.records import (
     SignInCode,
     WebSession,
 )
-from registry.records.jobs import FINAL
+from registry.records.jobs import FINAL, RETRIED_WITHIN
 
 _DAY = timedelta(days=1)
 _THROTTLES, _RUNNERS = timedelta(days=30), timedelta(days=7)
@@ -52,11 +53,14 @@ def _jobs(cleaning: Cleaning) -> Tally:
 
 
 def _left_overs(cleaning: Cleaning) -> Tally:
-    """What jobs were given and had half done, where it could not be removed when they ended."""
+    """What jobs were given and had half done, where it could not be removed when they ended, or none retried them."""
     tally = Tally()
+    over = or_(
+        and_(col(Job.state) != JobState.FAILED, col(Job.finished_at) < cleaning.now - _DAY),
+        col(Job.finished_at) < cleaning.now - RETRIED_WITHIN - _DAY,
+    )
     with cleaning.rooms.database.read() as session:
-        ended = (col(Job.state).in_(FINAL), col(Job.finished_at) < cleaning.now - _DAY)
-        ids = set(session.exec(select(Job.id).where(*ended)).all())
+        ids = set(session.exec(select(Job.id).where(col(Job.state).in_(FINAL), over)).all())
     keys = (key for key in list(cleaning.rooms.storage.keys("jobs/")) if _part(key, 1) in ids)
     cleaning.objects((key for key in keys if _part(key, 2) in ("input", "parts")), tally)
     return tally

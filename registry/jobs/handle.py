@@ -53,6 +53,10 @@ class JobHandle:
         """Cancel it; what is finished is kept. Raises JobEnded."""
         return self._jobs.to_dict(self._jobs.cancel(self._actor, self.id))
 
+    def retry(self) -> dict[str, Any]:
+        """Run it again where it failed; it goes on from what it had finished. Raises JobNotRetried."""
+        return self._jobs.to_dict(self._jobs.retry(self._actor, self.id))
+
     def read(self, name: str) -> bytes:
         """One of its result files. Raises ObjectNotFound."""
         file, _ = self._jobs.open_result(self._actor, self.id, name)

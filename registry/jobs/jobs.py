@@ -10,7 +10,7 @@ from sqlmodel import Session
 from registry.access import Action, Actor, Target, require
 from registry.access.permissions import visible
 from registry.access.trail import trace
-from registry.errors import JobEnded, JobNotFound, ObjectNotFound, TooManyRequests
+from registry.errors import JobEnded, JobNotFound, JobNotRetried, ObjectNotFound, TooManyRequests
 from registry.jobs.files import JobFiles
 from registry.jobs.kinds import kind_of
 from registry.jobs.running import tidy
@@ -119,6 +119,25 @@ class Jobs:
                 session.refresh(job)
         if job.state == JobState.CANCELLED:  # nobody else tidies
             tidy(JobFiles(self.storage, job.id), job.ticket)
+        return job
+
+    def retry(self, actor: Actor, job_id: str) -> Job:
+        """Queue a job that failed once more; it goes on from what it had finished.
+
+        Raises JobNotFound, JobNotRetried, Forbidden, TooManyRequests.
+        """
+        self.get(actor, job_id)
+        self.check_room(actor)
+        with self.database.write() as session:
+            job = _seen(actor, session.get(Job, job_id, with_for_update=True), job_id)
+            if job.state != JobState.FAILED:
+                raise JobNotRetried(f"only a job that has failed is tried again; this one is {job.state}")
+            if not jobs.may_be_retried(job):
+                raise JobNotRetried(
+                    f"the job failed more than {jobs.RETRIED_WITHIN.days} days ago: what it was given is kept no longer"
+                )
+            jobs.put_back_failed(session, job)
+            trace(session, actor, "job.retry", f"job:{job.id}", {"kind": job.kind})
         return job
 
     def _may_have_finished(self, job: Job) -> bool:

@@ -176,10 +176,11 @@ def _do(
     return _end(database, job, run.files, state, result=result, mlflow_run_id=run.mlflow_run_id)
 
 
-def tidy(files: JobFiles, ticket: int) -> None:
+def tidy(files: JobFiles, ticket: int, *, may_be_retried: bool = False) -> None:
     """Remove what an ended job needs no more; what cannot be removed now is the clean-up's."""
     try:
-        files.clear("parts", "input")
+        if not may_be_retried:
+            files.clear("parts", "input")
         for name in [name for name in files.names("results") if not name.startswith(f"{ticket}/")]:
             files.storage.delete(files.key("results", name))
     except (RegistryError, OSError) as error:
@@ -227,7 +228,7 @@ def _end(  # noqa: PLR0913 - what a job may come to
         ended = jobs.end(session, job.id, job.ticket, state, result=result, error=error, mlflow_run_id=mlflow_run_id)
     if not ended:
         return None, "another run has the job by now"
-    tidy(files, job.ticket)
+    tidy(files, job.ticket, may_be_retried=state is JobState.FAILED)
     return state, why
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from registry.records import Job, JobState, Runner, utc_now
-from registry.records.jobs import is_final
+from registry.records.jobs import is_final, may_be_retried
 
 AWAY_AFTER = timedelta(seconds=15)
 
@@ -58,6 +58,7 @@ def job_dict(job: Job, runner: Runner | None) -> dict[str, Any]:
         "seconds_left": None if left is None else round(left, 1),
         "waiting_for": waiting_for(job, runner),
         "cancelling": job.cancel_requested_at is not None and not is_final(job.state),
+        "may_be_retried": may_be_retried(job),
         "owner": job.owner_name,
         "parameters": job.parameters,
         "attempts": job.attempts,

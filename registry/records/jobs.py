@@ -1,7 +1,7 @@
 """Queries on jobs. What changes a running job names its ticket: an older run than the newest changes nothing."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_
@@ -11,6 +11,7 @@ from registry.records.database import one_at_a_time
 from registry.records.tables import Job, JobState, Runner, utc_now
 
 FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+RETRIED_WITHIN = timedelta(days=7)  # so long what a job that failed was given, and what it had finished, is kept
 
 
 def create(session: Session, job: Job) -> Job:
@@ -46,8 +47,13 @@ def page(
 
 
 def is_final(state: JobState | str) -> bool:
-    """Whether a job in that state will never change again."""
+    """Whether a job in that state changes no more by itself."""
     return state in FINAL
+
+
+def may_be_retried(job: Job) -> bool:
+    """Whether a job has failed, and what it needs to run again is still there."""
+    return job.state == JobState.FAILED and (job.finished_at or job.created_at) > utc_now() - RETRIED_WITHIN
 
 
 def count_unfinished(session: Session, owner_id: str) -> int:
@@ -146,6 +152,13 @@ def put_back(
     lost = {} if losses is None else {"losses": losses}
     values = {"state": JobState.QUEUED, "handed_over_at": None, "not_before": not_before, "stage": "", **lost}
     return _change(session, job_id, ticket, **values)
+
+
+def put_back_failed(session: Session, job: Job) -> None:
+    """Let a job that has failed wait once more; its next run goes on where things were stored."""
+    job.state, job.error, job.finished_at, job.stage = JobState.QUEUED, None, None, ""
+    job.handed_over_at, job.not_before, job.cancel_requested_at, job.losses, job.settled = None, None, None, 0, False
+    session.add(job)
 
 
 def put_back_cancelled(session: Session, job: Job) -> bool:

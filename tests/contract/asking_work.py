@@ -123,6 +123,20 @@ def foreign_job(house: House, _role: Role) -> Ask:
     return job_of(house, house.somebody())
 
 
+def failed(house: House, ask: Ask) -> Ask:
+    with house.platform.database.write() as session:
+        jobs.end(session, ask.path["job_id"], 0, JobState.FAILED, error={"message": "?", "hint": "", "details": {}})
+    return ask
+
+
+def own_failed_job(house: House, role: Role) -> Ask:
+    return failed(house, own_job(house, role))
+
+
+def foreign_failed_job(house: House, role: Role) -> Ask:
+    return failed(house, foreign_job(house, role))
+
+
 def ended_with_output(house: House, ask: Ask) -> Ask:
     """The job with one result."""
     job_id, name = ask.path["job_id"], "results.jsonl"

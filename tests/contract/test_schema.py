@@ -20,7 +20,7 @@ from registry.records import Role
 from tests.contract.conftest import House
 from tests.contract.operations import PUBLIC, TABLE
 
-EXAMPLES = 10  # for each of some 180 operations, on both kinds of house: some thousand in all
+EXAMPLES = 10  # for each of some 130 operations, on both kinds of house: some thousands in all
 CHECKS = (
     not_a_server_error,
     status_code_conformance,

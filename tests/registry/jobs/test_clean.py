@@ -113,6 +113,18 @@ def test_old_jobs_go_with_their_files_and_live_ones_stay(shop: "Shop", rooms: Jo
     assert [entry.details["jobs"] for entry in entries] == [1]
 
 
+def test_what_a_failed_job_was_given_stays_as_long_as_it_may_be_tried_again(
+    shop: "Shop", rooms: JobRooms, user: Actor
+) -> None:
+    kept, over = (ended_job(shop, user, days, JobState.FAILED) for days in (6, 9))
+    for job in (kept, over):
+        shop.files(job).put("input", "video", b"film")
+    assert cleaned(shop, rooms, REAL)["left_overs"] == (1, 4)
+    assert shop.jobs.retry(user, kept.id).state == JobState.QUEUED
+    assert list(shop.files(kept).names("input")) == ["video"]
+    assert not list(shop.files(over).names("input"))
+
+
 def test_folders_of_killed_trainings_go_and_those_of_running_ones_stay(
     shop: "Shop", rooms: JobRooms, user: Actor
 ) -> None:

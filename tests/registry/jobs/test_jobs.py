@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry.access import Actor
-from registry.errors import InvalidInput, JobEnded, JobNotFound, ObjectNotFound, TooManyRequests
+from registry.errors import InvalidInput, JobEnded, JobNotFound, JobNotRetried, ObjectNotFound, TooManyRequests
 from registry.jobs import jobs as jobs_module
 from registry.jobs.view import job_dict, progress, seconds_left, waiting_for
 from registry.records import Job, JobState, Runner, jobs, utc_now
@@ -68,6 +68,37 @@ def test_a_waiting_job_is_cancelled_at_once_and_an_ended_one_not_at_all(shop: "S
     assert shop.now(job).finished_at is not None
     with pytest.raises(JobEnded):
         shop.jobs.cancel(user, job.id)
+
+
+def _fail(shop: "Shop", job: Job) -> Job:
+    with shop.database.write() as session:
+        jobs.end(session, job.id, shop.now(job).ticket, JobState.FAILED, error={"code": "x", "message": "the disk"})
+    return shop.now(job)
+
+
+def test_a_job_that_failed_waits_once_more_with_what_it_was_given(shop: "Shop", user: Actor, engineer: Actor) -> None:
+    job = shop.queue(user)
+    shop.files(job).put("input", "photo", b"x")
+    assert job_dict(_fail(shop, job), None)["may_be_retried"]
+    with pytest.raises(JobNotFound):
+        shop.jobs.retry(engineer, job.id)
+    again = shop.jobs.retry(user, job.id)
+    assert (again.state, again.error, again.finished_at, again.losses) == (JobState.QUEUED, None, None, 0)
+    assert shop.files(job).get("input", "photo") == b"x"
+    with pytest.raises(JobNotRetried, match="this one is queued"):
+        shop.jobs.retry(user, job.id)
+
+
+def test_a_job_that_ended_otherwise_or_long_ago_is_not_run_again(shop: "Shop", user: Actor) -> None:
+    cancelled, old = shop.queue(user), shop.queue(user)
+    shop.jobs.cancel(user, cancelled.id)
+    _fail(shop, old)
+    with shop.database.write() as session:
+        session.merge(shop.now(old).model_copy(update={"finished_at": utc_now() - timedelta(days=8)}))
+    for job, why in ((cancelled, "this one is cancelled"), (old, "more than 7 days ago")):
+        with pytest.raises(JobNotRetried, match=why):
+            shop.jobs.retry(user, job.id)
+        assert not job_dict(shop.now(job), None)["may_be_retried"]
 
 
 def test_who_has_too_many_unfinished_jobs_starts_no_more(

@@ -102,12 +102,34 @@ def test_a_failure_is_kept_with_its_hint(shop: "Shop", user: Actor, error: Excep
         raise error
 
     assert _run(shop, job, work)[0] == JobState.FAILED
-    assert not list(shop.storage.keys()), "what it was given goes at once"
+    assert [key.split("/", 2)[2] for key in shop.storage.keys("jobs/")] == ["input/large"], "it may be tried again"
     kept = shop.now(job).error
     assert kept is not None
     assert kept["code"] == code
     assert kept["hint"].startswith(hint)
     assert "secret" not in str(kept)
+
+
+def test_a_job_that_is_tried_again_goes_on_from_what_it_had_finished(shop: "Shop", user: Actor) -> None:
+    job = _handed(shop, user)
+    shop.files(job).put("input", "images", b"1")
+
+    def work(run: JobRun) -> dict[str, Any]:
+        begun = list(run.files.names("parts"))
+        run.files.put("parts", str(len(begun)), run.files.get("input", "images"))
+        run.progress(len(begun) + 1, 2, "")
+        if not begun:
+            raise OSError("a stick was pulled out")
+        return {"parts": list(run.files.names("parts"))}
+
+    assert _run(shop, job, work)[0] == JobState.FAILED
+    shop.jobs.retry(user, job.id)
+    shop.wait(0)
+    assert shop.engine.started == [(job.id, 1), (job.id, 2)]
+    assert _run(shop, job, work)[0] == JobState.SUCCEEDED
+    ended = shop.now(job)
+    assert (ended.result, ended.attempts, ended.error) == ({"parts": ["0", "1"]}, 2, None)
+    assert not list(shop.storage.keys()), "nobody needs it any more"
 
 
 def test_what_is_away_is_waited_for_but_not_for_ever(shop: "Shop", user: Actor) -> None:

@@ -1,0 +1,46 @@
+"""The pages of jobs: one that failed is tried again with a click."""
+
+from typing import TYPE_CHECKING
+
+from streamlit.testing.v1 import AppTest
+
+from registry.access import Actor
+from registry.access.actor import of_user
+from registry.jobs.batch_parameters import BatchParameters
+from registry.records import Job, JobState, Role, jobs
+
+if TYPE_CHECKING:
+    from tests.app.conftest import Pages
+
+_ERROR = {"code": "unexpected_error", "message": "something went wrong here", "hint": "Look.", "details": {}}
+
+
+def jobs_page() -> None:
+    from app.pages import jobs
+
+    jobs.draw()
+
+
+def _failed(pages: "Pages", actor: Actor) -> Job:
+    job = pages.platform.jobs.start(actor, "batch", BatchParameters(model="m", version=1, source="upload"), total=3)
+    with pages.platform.database.write() as session:
+        jobs.end(session, job.id, 0, JobState.FAILED, error=_ERROR)
+    return job
+
+
+def _buttons(drawn: AppTest) -> list[str]:
+    return [button.label for button in drawn.button]
+
+
+def test_a_failed_job_is_tried_again_from_its_page(pages: "Pages") -> None:
+    user = pages.person(Role.OPERATOR)
+    actor = of_user(user, "session")
+    job = _failed(pages, actor)
+    assert "Try again" in _buttons(pages.draw(jobs_page, user))
+    drawn = pages.draw(jobs_page, user, job=job.id)
+    assert "omething went wrong here" in drawn.error[0].value
+    drawn.button(key=f"job.retry.{job.id}").click().run()
+    assert not drawn.exception
+    assert pages.platform.jobs.get(actor, job.id).state == JobState.QUEUED
+    assert not {"Try again"} & set(_buttons(drawn)), "it waits"
+    assert "Cancel" in _buttons(drawn)
