@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from registry.models.answer import SIDES, area_of, found_in
-from registry.runtime.card import ORIENTED, ModelCard, Task
+from registry.runtime.card import ModelCard, Task
 
 _BOX = [(name, pa.float64()) for name in SIDES]
 _POINTS = pa.list_(pa.list_(pa.float64()))  # x, y, and of key points the visibility where there is one
@@ -23,7 +23,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType]]] = {
 
 def schema_of(card: ModelCard) -> pa.Schema:
     """The columns of the table of a model's answers."""
-    turned = [("corners", _POINTS)] if card.decoder in ORIENTED else []
+    turned = [("corners", _POINTS)] if card.is_oriented else []
     return pa.schema([("file", pa.string()), *_COLUMNS[card.task], *turned])
 
 

@@ -1,14 +1,12 @@
 """The output tensors of one graph to the answer that the card's task asks for."""
 
-from math import prod
-
 import numpy as np
 import numpy.typing as npt
 import supervision as sv
 
 from registry.errors import UnsupportedOutputs
 from registry.runtime import heads
-from registry.runtime.card import ORIENTED, Decoder, ModelCard, Task, Thresholds
+from registry.runtime.card import Decoder, ModelCard, Task, Thresholds
 from registry.runtime.masks import instance_masks
 from registry.runtime.prediction import CORNERS, ClassScore, Prediction
 from registry.runtime.rotated import decode_yolo_obb, decode_yolo_obb_nms
@@ -38,7 +36,7 @@ class AnswerReader:
         return Prediction(width, height, detections=self._detections(outputs, placement, thresholds))
 
     def _detections(self, outputs: Outputs, placement: Placement, thresholds: Thresholds) -> sv.Detections:
-        if self._card.decoder in ORIENTED:
+        if self._card.is_oriented:
             return self._oriented(outputs[0], placement, thresholds)
         found = self._boxes(outputs, placement, thresholds)
         detections = sv.Detections(
@@ -94,7 +92,7 @@ class AnswerReader:
         """How many values a box has beyond its corners, score and class."""
         if self._card.task is Task.SEGMENT:
             return outputs[1].shape[1] if outputs[1].ndim == 4 else 0
-        return prod(self._card.keypoint_shape) if self._card.keypoint_shape else int(self._card.decoder in ORIENTED)
+        return self._card.values_beside_box
 
     def _classes(self, output: npt.NDArray[np.float32], thresholds: Thresholds) -> tuple[ClassScore, ...]:
         decode = heads.decode_logits if self._card.decoder is Decoder.LOGITS else heads.decode_probabilities

@@ -1,6 +1,7 @@
 """A model's card: what a vision model expects, what it answers and where it comes from."""
 
 from enum import StrEnum
+from math import prod
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -59,7 +60,7 @@ class Decoder(StrEnum):
     SAM = "sam"
 
 
-ORIENTED = frozenset({Decoder.YOLO_OBB, Decoder.YOLO_OBB_NMS})  # answer rectangles of any angle
+_ORIENTED = frozenset({Decoder.YOLO_OBB, Decoder.YOLO_OBB_NMS})
 SUPPRESSED_HERE = frozenset({Decoder.YOLO, Decoder.YOLO_OBB, Decoder.YUNET})  # overlaps are not the graph's matter
 
 
@@ -126,6 +127,16 @@ class ModelCard(_Frozen):
     dataset: Text = Field("", description="name and version of the data it was trained on")
     git_commit: Annotated[str, Field(max_length=64)] = ""
     metrics: dict[str, float] = Field(default_factory=dict, description="held-out figures by name")
+
+    @property
+    def is_oriented(self) -> bool:
+        """Whether it answers rectangles of any angle."""
+        return self.decoder in _ORIENTED
+
+    @property
+    def values_beside_box(self) -> int:
+        """How many values each box has beyond its corners, score and class; a segmenter's are its network's to say."""
+        return prod(self.keypoint_shape) if self.keypoint_shape else int(self.is_oriented)
 
     @model_validator(mode="after")
     def _pose_has_keypoints(self) -> Self:

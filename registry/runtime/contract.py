@@ -3,7 +3,7 @@
 from math import prod
 
 from registry.errors import InvalidCard, InvalidModel, UnsupportedOutputs
-from registry.runtime.card import ORIENTED, WITH_BOXES, Decoder, ModelCard, Task
+from registry.runtime.card import WITH_BOXES, Decoder, ModelCard, Task
 from registry.runtime.graph_session import FLOAT_TYPES, GraphSession, TensorSpec
 
 _TASKS = {
@@ -94,7 +94,7 @@ def _outputs_fit(outputs: tuple[TensorSpec, ...], card: ModelCard) -> bool:
     if card.task not in WITH_BOXES:
         columns = len(card.labels) if card.task is Task.CLASSIFY and card.labels else None
         return _fits(first, (2, 3, 4), {0: 1, 1: columns, 2: 1, 3: 1})
-    extras: int | None = prod(card.keypoint_shape) if card.keypoint_shape else int(card.decoder in ORIENTED)
+    extras: int | None = card.values_beside_box
     if card.task is Task.SEGMENT:
         if not _fits(outputs[1], (4,), {0: 1}):
             return False
