@@ -4,18 +4,22 @@ import os
 import sys
 from pathlib import Path
 
+from registry.deferred import defer_scipy
+
 _IRI_GRAMMAR = "rfc3987_syntax"
 _SHADOWS = Path(__file__).with_name("shadows")
 
 
 def prepare_libraries() -> None:
-    """Set OpenCV's own pixel guard; keep jsonschema from building a grammar that nothing here asks for.
+    """Set OpenCV's own pixel guard; keep jsonschema from building a grammar that nothing here asks for, and
+    `supervision` from importing SciPy before anything is asked of that.
 
     Where JupyterLab is installed, importing jsonschema (altair, Prefect) takes
     seconds for a parser of IRIs. jsonschema goes on without it, as it does on
     a machine that does not have it.
     """
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**30))
+    defer_scipy()
     # to Python this means that there is no such module, which its types do not know
     sys.modules.setdefault(_IRI_GRAMMAR, None)  # type: ignore[arg-type]
 

@@ -19,6 +19,7 @@ sys.path.insert(0, str(PACKAGE.parent))  # -I keeps the caller's folder away: na
 
 from registry.conversion import kernel, landlock, own_root, seccomp  # noqa: E402
 from registry.conversion.doors import NOT_ISOLATED, RESULT, Doors  # noqa: E402
+from registry.deferred import defer_scipy  # noqa: E402
 from registry.errors import InvalidModel, RegistryError  # noqa: E402
 
 _FIRST_UID, _UIDS = 61_184, 4_096  # the range that systemd, too, takes for users that exist only while they run
@@ -44,6 +45,7 @@ def main(order: dict[str, Any]) -> int:
 
 
 def _work(module: str, folder: Path) -> int:
+    defer_scipy()
     try:
         answer = {"answer": importlib.import_module(module).work(folder)}
     except RegistryError as error:
