@@ -138,5 +138,6 @@ def _outcome(job: dict[str, Any]) -> str:
     if "answered" not in result:
         return "Nothing was finished." if job["state"] == "cancelled" else "Done."
     failed = f", {result['failed_total']:,} could not be read" if result["failed_total"] else ""
-    whole = f" of {job['total']:,}" if result["images"] < job["total"] else ""
-    return f"{result['answered']:,}{whole} images answered{failed}"
+    if result["images"] < job["total"]:
+        return f"{result['answered']:,} of {many(job['total'], 'image')} answered{failed}"
+    return f"{many(result['answered'], 'image')} answered{failed}"
