@@ -11,6 +11,7 @@ from pathlib import Path
 from registry.models.process import free_port
 
 _READY_S = 120.0
+_ASK = "import ray, sys; ray.init(sys.argv[1]); ray.cluster_resources()"
 
 
 @contextmanager
@@ -25,9 +26,11 @@ def ray_cluster(cpus: int, port: int, environment: Mapping[str, str]) -> Iterato
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    address = f"ray://127.0.0.1:{port}"
     try:
         _wait_for(port, process)
-        yield f"ray://127.0.0.1:{port}"
+        _wait_until_served(address, process, environment)
+        yield address
     finally:
         process.terminate()
         process.wait(60)
@@ -40,3 +43,14 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
             return
         time.sleep(0.2)
     raise RuntimeError("Ray did not start")
+
+
+def _wait_until_served(address: str, process: "subprocess.Popen[bytes]", environment: Mapping[str, str]) -> None:
+    """Until a client is: a head that has just opened its port turns some away on a busy machine."""
+    deadline = time.monotonic() + _READY_S
+    line = [sys.executable, "-c", _ASK, address]
+    while time.monotonic() < deadline and process.poll() is None:
+        asked = subprocess.run(line, env=dict(environment), capture_output=True, timeout=_READY_S, check=False)  # noqa: S603
+        if not asked.returncode:
+            return
+    raise RuntimeError("Ray did not serve a client")

@@ -113,10 +113,7 @@ def test_a_cluster_is_joined_by_its_address_and_shown_its_token(
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     line = [sys.executable, "-c", _JOIN]
     with ray_cluster(1, free_port(), child_environment(load_settings(), RAY_AUTH_MODE="token")) as address:
-        for _ in range(3):  # as a job is: a head that has just started, on a busy machine, turns some away
-            told = subprocess.run([*line, address], capture_output=True, text=True, timeout=120, cwd=PROJECT_ROOT)
-            if "RayUnavailable" not in told.stderr:
-                break
+        told = subprocess.run([*line, address], capture_output=True, text=True, timeout=120, cwd=PROJECT_ROOT)
     assert told.stdout.split()[-1:] == ["cpus=1"], told.stderr
 
 
