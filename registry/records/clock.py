@@ -9,6 +9,8 @@ from sqlmodel import Session
 
 from registry.records.tables import utc_now
 
+_DRIFT_S, _LEAP_S, _PROVEN_S = 1.0, 60.0, 3_600.0
+
 
 def database_now(session: Session) -> datetime:
     """The time by the database's clock; SQLite's is this machine's."""
@@ -52,6 +54,3 @@ class Aging:
             self._leapt_s += set_s
             self._until_s = self._monotonic() + _PROVEN_S
         return self._leapt_s < _LEAP_S or self._monotonic() >= self._until_s
-
-
-_DRIFT_S, _LEAP_S, _PROVEN_S = 1.0, 60.0, 3_600.0
