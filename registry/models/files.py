@@ -46,21 +46,18 @@ class VersionFiles:
         sha256 = tags.read_sha256(found.tags, tags.CARD_SHA256)
         return ModelCard.parse(self._read(found.run_id, CARD, sha256))
 
-    def fetch(self, version: ModelVersion) -> dict[str, Path]:
-        """The version's files by name. Raises IntegrityError, MlflowUnavailable."""
-        for name, sha256 in version.files.items():
-            self._read(version.run_id, name, sha256)
-        return {name: self._place(sha256) for name, sha256 in version.files.items()}
-
     def proven(self, version: ModelVersion) -> dict[str, ProvenFile]:
-        """The version's files by name, fetched and checked once somebody reads them; that raises as `fetch` does."""
+        """The version's files by name, fetched and checked once somebody reads them.
+
+        That raises IntegrityError, MlflowUnavailable.
+        """
         return {
             name: ProvenFile(sha256, partial(self._read, version.run_id, name, sha256))
             for name, sha256 in version.files.items()
         }
 
     def note(self, version: ModelVersion, name: str) -> bytes | None:
-        """A file that is kept beside the served ones, if the version has it. Raises as `fetch`."""
+        """A file that is kept beside the served ones, if the version has it. Raises as reading one does."""
         sha256 = version.notes.get(name)
         return self._read(version.run_id, name, sha256) if sha256 else None
 

@@ -26,7 +26,7 @@ class Opening:
         self._problems: dict[str, str] = {}
 
     def open(self, version: ModelVersion) -> VisionModel:
-        """The network of a version. Raises what `VersionFiles.fetch` and `load` by the processor do."""
+        """The network of a version. Raises what reading its files and `load` by the processor do."""
         files = self._files.proven(version)
         choice = self.choice(version)
         try:

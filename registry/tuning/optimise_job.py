@@ -70,7 +70,7 @@ def own_variant(rooms: JobRooms, version: ModelVersion) -> Variant:
     """The version's own graph. Raises InvalidInput for a model of several files."""
     if set(version.files) != {MODEL_FILE}:
         raise InvalidInput(f"a model of several files cannot be measured: {', '.join(sorted(version.files))}")
-    return Variant(rooms.models.files.fetch(version)[MODEL_FILE].read_bytes(), version.card, is_new=False)
+    return Variant(rooms.models.files.proven(version)[MODEL_FILE].read(), version.card, is_new=False)
 
 
 def watch_of(run: JobRun, seconds: float) -> Watch:

@@ -97,7 +97,7 @@ def find(
     data = data or open_data(wanted.dataset, version.card)
     if set(version.files) != {MODEL_FILE}:
         raise InvalidInput(f"a model of several files cannot be tuned: {', '.join(sorted(version.files))}")
-    own = Variant(models.files.fetch(version)[MODEL_FILE].read_bytes(), version.card, is_new=False)
+    own = Variant(models.files.proven(version)[MODEL_FILE].read(), version.card, is_new=False)
     cores = models.settings.inference_threads or usable_cores()
     engines = models.settings.home / "cache" / "engines"
     study = measured(own, data, wanted, watch, cores, engines, models.settings.run_max_seconds)

@@ -42,7 +42,9 @@ settings = load_settings()
 database = open_database(settings.records_url)
 serving = Serving(ModelRegistry(settings, database), settings)
 version = serving.resolve(local_actor(), name)
-path = str(serving._models.files.fetch(version)["model.onnx"])
+kept = serving._models.files.proven(version)["model.onnx"]
+kept.read()
+path = str(serving._models.files._place(kept.sha256))
 image = np.random.default_rng(0).integers(0, 255, (*shape[2:], 3), np.uint8)
 opened, open_ms = serving._loaded._open, []
 

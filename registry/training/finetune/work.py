@@ -15,8 +15,10 @@ from registry.jobs.running import JobCancelled, JobLost, JobRun, Result
 from registry.jobs.train_parameters import TrainParameters
 from registry.models.files import CHECKPOINT
 from registry.models.types import ModelVersion
-from registry.runtime.card import MODEL_FILE, Thresholds
+from registry.runtime.card import MODEL_FILE, ModelCard, Thresholds
 from registry.runtime.loading import load
+from registry.runtime.proven_file import ProvenFile
+from registry.runtime.vision_model import VisionModel
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.version import OpenVersion
 from registry.training.datasets.workspace import Workspace
@@ -149,8 +151,7 @@ class _Training:
         longest = self._rooms.settings.run_max_seconds
         made = candidates.export(self._kept.read_trained(), plan, run, self._folder, thresholds, longest)
         split = TestSplit(self._folder / "test", opened.dataset, fitting.class_ids(opened.dataset, plan.labels))
-        threads = len(os.sched_getaffinity(0))
-        measured = self._measure(load({MODEL_FILE: made.onnx}, made.card, threads), split, done, "the new version")
+        measured = self._measure(self._loaded({MODEL_FILE: made.onnx}, made.card), split, done, "the new version")
         before = self._measure_parent(parent, split, done)
         made = candidates.Candidate(
             made.onnx, made.checkpoint, made.difference, made.card.model_copy(update={"metrics": measured.figures})
@@ -178,9 +179,11 @@ class _Training:
         """The parent on the same pictures, where it names the same classes."""
         if parent is None or parent.card.labels != self._plan.labels:
             return None
-        files: Mapping[str, Path] = self._rooms.models.files.fetch(parent)
-        model = load(dict(files), parent.card, len(os.sched_getaffinity(0)))
+        model = self._loaded(self._rooms.models.files.proven(parent), parent.card)
         return self._measure(model, split, done, f"its parent {parent.reference}")
+
+    def _loaded(self, files: Mapping[str, bytes] | Mapping[str, ProvenFile], card: ModelCard) -> VisionModel:
+        return load(files, card, len(os.sched_getaffinity(0)), run_seconds=self._rooms.settings.run_max_seconds)
 
     def _measure(self, model: Any, split: TestSplit, done: int, what: str) -> Measured:
         def check(at: int, total: int) -> None:

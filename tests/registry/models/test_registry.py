@@ -68,7 +68,7 @@ def test_a_published_model_is_listed_resolved_and_fetched(
     resolved = models.resolve(user, unique)
     assert resolved == made
     assert resolved.sha256 == hashlib.sha256(blob).hexdigest()
-    assert models.files.fetch(resolved)["model.onnx"].read_bytes() == blob
+    assert models.files.proven(resolved)["model.onnx"].read() == blob
 
 
 def test_the_version_is_a_proper_mlflow_model(models: ModelRegistry, engineer: Actor, blob: bytes, unique: str) -> None:
@@ -224,8 +224,10 @@ def test_a_file_changed_in_the_cache_is_fetched_again(
     models: ModelRegistry, engineer: Actor, blob: bytes, unique: str
 ) -> None:
     made = _take_in(models, engineer, blob, unique)
-    models.files.fetch(made)["model.onnx"].write_bytes(b"changed")
-    assert models.files.fetch(made)["model.onnx"].read_bytes() == blob
+    kept = models.files.proven(made)["model.onnx"]
+    models.files._place(kept.sha256).write_bytes(b"changed")
+    assert kept.read() == blob
+    assert models.files._place(kept.sha256).read_bytes() == blob
 
 
 def test_a_model_nobody_published_here_is_for_administrators(
