@@ -45,6 +45,7 @@
     │   ├── SettingChanged            409  setting_changed
     │   ├── RequestInProgress         409  request_in_progress
     │   ├── JobEnded                  409  job_ended
+    │   ├── JobNotRetried             409  job_not_retried
     │   ├── Cancelled                 409  cancelled
     │   ├── SecretsUnreadable         409  secrets_unreadable
     │   ├── CameraNotRunning          409  camera_not_running
