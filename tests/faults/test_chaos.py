@@ -1,11 +1,11 @@
 """Cameras under faults: in short in every run, whole with `make test-slow` and `make chaos`."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from registry.testing.rtsp_server import Mischief
-from registry.testing.watched import wait_until
 from tests.faults.chaos import (
     ABSENT_AT_START,
     ALL_AT_ONCE,
@@ -17,22 +17,19 @@ from tests.faults.chaos import (
     STAYS_LIVE,
     WRONG_PASSWORD,
     Footprint,
-    Stand,
     run,
-    run_cycle,
-    stand,
 )
 from tests.faults.proxy import Fault
+from tests.faults.stand_apart import StandApart
 
 SLACK = 2.0  # the tests share their processors with one another
 
 
 @pytest.fixture(scope="module")
-def two() -> Iterator[tuple[Stand, Footprint]]:
-    """Two cameras, and what they take when all is well."""
-    with stand(2) as made:
-        run_cycle(made, Fault.RESET, 0, hold_s=0.5)
-        yield made, Footprint.settled()
+def two() -> Iterator[StandApart]:
+    """Two cameras, all well."""
+    with closing(StandApart(2)) as made:
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -43,25 +40,23 @@ def two() -> Iterator[tuple[Stand, Footprint]]:
         *(WRONG_PASSWORD, ABSENT_AT_START, ALL_AT_ONCE),
     ],
 )
-def test_a_fault_is_seen_and_got_over_and_costs_nobody_else(two: tuple[Stand, Footprint], fault: str) -> None:
-    it, before = two
+def test_a_fault_is_seen_and_got_over_and_costs_nobody_else(two: StandApart, fault: str) -> None:
     unseen_s = 0.0 if fault in STAYS_LIVE else SEEN_MOST_S * SLACK + 0.5
-    cycle = run_cycle(it, fault, 0, hold_s=2.0, unseen_s=unseen_s)
+    outcome = two.run(fault, hold_s=2.0, unseen_s=unseen_s)
+    cycle = outcome.cycle
     if fault not in STAYS_LIVE:
         assert cycle.seen_s is not None
         assert cycle.seen_s <= SEEN_MOST_S * SLACK
     assert cycle.back_s <= BACK_MOST_S * SLACK
     assert cycle.others >= OTHERS_LEAST - 0.2
-    for name in it.pipeline.cameras:
-        assert it.pipeline.account(name).balanced
-    wait_until(lambda: Footprint.now().is_within(before), 10)
+    assert outcome.balanced
+    assert outcome.after.is_within(outcome.before)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", LONG)
-def test_a_camera_is_live_soon_after_a_longer_outage_too(two: tuple[Stand, Footprint], fault: str) -> None:
-    it, _ = two
-    assert run_cycle(it, fault, 0, hold_s=LONG_S).back_s <= BACK_MOST_S
+def test_a_camera_is_live_soon_after_a_longer_outage_too(two: StandApart, fault: str) -> None:
+    assert two.run(fault, hold_s=LONG_S).cycle.back_s <= BACK_MOST_S
 
 
 @pytest.mark.slow
