@@ -4,9 +4,11 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from app.gate_visit import cookie_name
@@ -23,6 +25,14 @@ from registry.records import Database, Role, SettingValue, User, open_database
 from registry.settings import Settings, load_settings
 
 PASSWORD = "engine-of-analysis"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed_components() -> Iterator[None]:
+    """Streamlit looks through every installed package whenever a page is made: here once for all pages."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @dataclass(frozen=True)
