@@ -3,25 +3,37 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from registry.errors import InvalidInput
 from registry.runtime.card import Task
 from registry.runtime.vision_model import VisionModel
 from registry.training.evaluation import evaluate_detector
 from registry.training.scene_folder import LabelledImage
+from registry.tuning.shaped import ShapedImage, evaluate_shapes
 from registry.tuning.watch import Watch
 
-METRICS = {Task.DETECT: "mAP50-95", Task.CLASSIFY: "top-1"}
+METRICS = {
+    Task.DETECT: "mAP50-95",
+    Task.SEGMENT: "mask mAP50-95",
+    Task.POSE: "pose mAP50-95",
+    Task.CLASSIFY: "top-1",
+}
+
+
+def metric_key(metric: str) -> str:
+    """What a metric is called among a card's figures: `mask_map50_95`."""
+    return metric.replace("-", "_").replace(" ", "_").lower()
 
 
 def accuracy(model: VisionModel, images: Iterable[LabelledImage], watch: Watch) -> float:
-    """mAP50-95 of a detector, the share of right best classes of a classifier: 0 to 1. Raises Cancelled."""
+    """Its task's of `METRICS`, 0 to 1: top-1 is the share of right best classes. Raises Cancelled."""
     return scores(model, images, watch).overall
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The task's own metric, and by label the AP50 of a detector, the share of right best classes of a classifier."""
+    """The task's own metric, and by label the AP50 or, of a classifier, the share of right best classes."""
 
     overall: float
     by_label: dict[str, float]
@@ -39,6 +51,10 @@ def scores(model: VisionModel, images: Iterable[LabelledImage], watch: Watch) ->
     if model.card.task is Task.DETECT:
         found = evaluate_detector(model, watched)
         return Scores(found.map50_95, found.ap50)
+    if model.card.task is not Task.CLASSIFY:
+        average = evaluate_shapes(model, cast("Iterable[ShapedImage]", watched))
+        ap50 = {model.card.labels[label]: float(each[0]) for label, each in average.by_class().items()}
+        return Scores(average.at_50_95(), ap50)
     right: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for image in watched:

@@ -13,6 +13,7 @@ from registry.errors import InvalidInput, MissingExtra, RegistryError
 from registry.runtime.card import ModelCard, Task
 from registry.settings import PROJECT_ROOT
 from registry.training.scene_folder import LabelledImage
+from registry.tuning.label_rows import ROWS, labelled
 from registry.vision.images import decode_image
 
 STARTER = "starter"
@@ -20,7 +21,10 @@ CALIBRATION_MOST, HELD_OUT_MOST = 128, 400
 _CALIBRATION, _HELD_OUT = ("calibration", "train"), ("held_out", "val", "valid", "test")
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _LAYOUTS = {
-    Task.DETECT: "SPLIT/images/*.jpg with SPLIT/labels/*.txt (class cx cy w h, in shares of the picture)",
+    **{
+        task: f"SPLIT/images/*.jpg with SPLIT/labels/*.txt (a line is {row}, in shares of the picture)"
+        for task, row in ROWS.items()
+    },
     Task.CLASSIFY: "SPLIT/LABEL/*.jpg",
 }
 
@@ -60,7 +64,7 @@ def check_task(card: ModelCard) -> None:
     """Raise InvalidInput for a task whose accuracy is not measured here."""
     if card.task not in _LAYOUTS:
         raise InvalidInput(
-            f"a model that answers task {card.task} cannot be tuned: accuracy is measured for detect and classify",
+            f"a model that answers task {card.task} cannot be tuned: accuracy is measured for {', '.join(_LAYOUTS)}",
         )
 
 
@@ -106,7 +110,7 @@ def _folder(root: Path, card: ModelCard) -> TuningData:
     digest = hashlib.sha256()
     for path in held_out:
         digest.update(path.relative_to(root).as_posix().encode() + hashlib.sha256(path.read_bytes()).digest())
-    read = _detections if card.task is Task.DETECT else _class_of
+    read = _class_of if card.task is Task.CLASSIFY else _objects
     return TuningData(
         root.name,
         digest.hexdigest()[:12],
@@ -117,33 +121,21 @@ def _folder(root: Path, card: ModelCard) -> TuningData:
 
 def _pictures(root: Path, splits: Sequence[str], task: Task) -> list[Path]:
     for split in splits:
-        folder = root / split / "images" if task is Task.DETECT else root / split
+        folder = root / split if task is Task.CLASSIFY else root / split / "images"
         found = (
             sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES) if folder.is_dir() else []
         )
         if found:
             # classes are folders: every so many of all rather than all of the first class
-            return found if task is Task.DETECT else found[:: max(1, len(found) // HELD_OUT_MOST)]
+            return found[:: max(1, len(found) // HELD_OUT_MOST)] if task is Task.CLASSIFY else found
     raise InvalidInput(
         f"{root} has no pictures in {' or '.join(f'{each}/' for each in splits)}",
         hint=f"It takes {_LAYOUTS[task]}; one SPLIT is {' or '.join(_CALIBRATION)}, another {' or '.join(_HELD_OUT)}.",
     )
 
 
-def _detections(path: Path, card: ModelCard) -> LabelledImage:
-    image_bgr = decoded(path)
-    labels = path.parents[1] / "labels" / f"{path.stem}.txt"
-    try:
-        text = labels.read_text(encoding="ascii") if labels.is_file() else ""
-        rows = np.array([line.split() for line in text.splitlines() if line.strip()], np.float32).reshape(-1, 5)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{labels}: each line takes five numbers: class cx cy w h") from error
-    if rows.size and (rows[:, 0].min() < 0 or rows[:, 0].max() >= len(card.labels)):
-        raise InvalidInput(f"{labels}: class {rows[:, 0].max():.0f}; the model has {len(card.labels)} classes")
-    height, width = image_bgr.shape[:2]
-    centre, half = rows[:, 1:3], rows[:, 3:5] / 2
-    boxes = np.hstack([centre - half, centre + half]) * np.array([width, height, width, height], np.float32)
-    return LabelledImage(image_bgr, boxes.astype(np.float32), rows[:, 0].astype(np.int64))
+def _objects(path: Path, card: ModelCard) -> LabelledImage:
+    return labelled(decoded(path), path.parents[1] / "labels" / f"{path.stem}.txt", card)
 
 
 def _class_of(path: Path, card: ModelCard) -> LabelledImage:

@@ -11,9 +11,10 @@ from registry.runtime.card import ModelCard, Task
 from registry.training.datasets.annotations import IMAGES
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.reference import parse_reference
-from registry.training.datasets.sample import Sample
+from registry.training.datasets.sample import DatasetTask, LabelledObject, Sample
 from registry.training.scene_folder import LabelledImage
 from registry.tuning.data import CALIBRATION_MOST, HELD_OUT_MOST, STARTER, TuningData, check_task, decoded, open_data
+from registry.tuning.shaped import OutlinedImage, PosedImage
 
 
 def open_registered(datasets: Datasets, actor: Actor, reference: str, card: ModelCard) -> TuningData:
@@ -28,17 +29,22 @@ def open_registered(datasets: Datasets, actor: Actor, reference: str, card: Mode
     name, number = parse_reference(reference)
     version = datasets.version(actor, name, number)
     opened = datasets.open(actor, name, version.number)
-    if opened.dataset.task.value not in _teaches(card):
+    if opened.dataset.task not in _teaches(card):
         raise InvalidInput(f"dataset {name!r} is for task {opened.dataset.task.value}, this model answers {card.task}")
+    points = card.keypoint_shape[0] if card.keypoint_shape else 0
+    if points and opened.dataset.keypoints != points:
+        raise InvalidInput(
+            f"the objects of dataset {name!r} have {opened.dataset.keypoints} key points, this model answers {points}"
+        )
     ids = _class_ids(opened.dataset.classes, card, name)
-    splits = {split: opened.select(split=split) for split in ("train", "val", "test")}
+    splits = {split: _labelled(opened.select(split=split), card) for split in ("train", "val", "test")}
     held_out = splits["test"] or splits["val"]
     if not splits["train"] or not held_out:
         raise InvalidInput(
             f"version {version.number} of dataset {name!r} has no {'test' if splits['train'] else 'train'} split",
             hint="Divide it first: the Datasets page and `nexusai datasets split` do it without leakage.",
         )
-    read = _reader(opened.folder / IMAGES, ids)
+    read = _reader(opened.folder / IMAGES, ids, card)
     return TuningData(
         f"{name}/{version.number}",
         version.sha256[:12],
@@ -47,8 +53,11 @@ def open_registered(datasets: Datasets, actor: Actor, reference: str, card: Mode
     )
 
 
-def _teaches(card: ModelCard) -> tuple[str, ...]:
-    return ("classify",) if card.task is Task.CLASSIFY else ("detect", "segment", "pose")
+def _teaches(card: ModelCard) -> tuple[DatasetTask, ...]:
+    """The tasks of datasets that tell what such a model has to answer."""
+    if card.task is Task.DETECT:  # outlines and key points come with boxes
+        return (DatasetTask.DETECT, DatasetTask.SEGMENT, DatasetTask.POSE)
+    return (DatasetTask(card.task),)
 
 
 def _class_ids(classes: Sequence[str], card: ModelCard, name: str) -> list[int]:
@@ -62,6 +71,11 @@ def _class_ids(classes: Sequence[str], card: ModelCard, name: str) -> list[int]:
     return [card.labels.index(each) for each in classes]
 
 
+def _labelled(samples: Sequence[Sample], card: ModelCard) -> list[Sample]:
+    """Without pictures whose class nobody has said; one without objects shows what is to be left alone."""
+    return [each for each in samples if each.label is not None or card.task is not Task.CLASSIFY]
+
+
 def _some(
     samples: Sequence[Sample], most: int, read: Callable[[Sample], LabelledImage]
 ) -> Callable[[], Iterator[LabelledImage]]:
@@ -70,11 +84,29 @@ def _some(
     return lambda: (read(sample) for sample in samples[::step])
 
 
-def _reader(folder: Path, ids: Sequence[int]) -> Callable[[Sample], LabelledImage]:
+def _reader(folder: Path, ids: Sequence[int], card: ModelCard) -> Callable[[Sample], LabelledImage]:
+    task = card.task
+
     def read(sample: Sample) -> LabelledImage:
         image_bgr = decoded(folder / sample.file)
-        boxes = np.array([each.box for each in sample.objects], np.float32).reshape(-1, 4)
-        labels = np.array([ids[each] for each in sample.class_ids], np.int64)
-        return LabelledImage(image_bgr, boxes, labels)
+        if task is Task.CLASSIFY:
+            return LabelledImage(
+                image_bgr, np.zeros((0, 4), np.float32), np.array([ids[each] for each in sample.class_ids])
+            )
+        known = [each for each in sample.objects if _is_known(each, task)]
+        boxes = np.array([each.box for each in known], np.float32).reshape(-1, 4)
+        labels = np.array([ids[each.class_id] for each in known], np.int64)
+        if task is Task.SEGMENT:
+            return OutlinedImage(image_bgr, boxes, labels, tuple(each.polygons for each in known))
+        objects = LabelledImage(image_bgr, boxes, labels)
+        if card.keypoint_shape is None:
+            return objects
+        points = np.array([each.keypoints for each in known], np.float32)
+        return PosedImage.of(objects, points.reshape(len(known), card.keypoint_shape[0], 3))
 
     return read
+
+
+def _is_known(item: LabelledObject, task: Task) -> bool:
+    """Whether it has what such a model is judged by."""
+    return bool({Task.SEGMENT: item.polygons, Task.POSE: item.keypoints}.get(task, (True,)))

@@ -9,6 +9,7 @@ from registry.models.tuning_table import TunedLane, TunedRow, TuningTable
 from registry.models.types import ModelVersion
 from registry.runtime.card import MODEL_FILE
 from registry.runtime.host_choice import Backend
+from registry.tuning.accuracy import metric_key
 from registry.tuning.optimisation_report import OptimisationReport, Outcome
 from registry.tuning.variants import Variant
 
@@ -35,7 +36,7 @@ def publish_form(
 
     Raises Forbidden, Conflict (the model is archived), ModelNotFound, MlflowUnavailable.
     """
-    metric = report.metric.replace("-", "_").lower()
+    metric = metric_key(report.metric)
     figures = {f"optimised_{metric}": round(outcome.accuracy or 0.0, 4)}
     if outcome.measured:
         figures["optimised_speedup"] = round(outcome.measured.speedup, 3)

@@ -19,7 +19,7 @@ from registry.runtime.card import MODEL_FILE
 from registry.runtime.host_choice import HostChoice
 from registry.runtime.machine import describe_host, host_key, usable_cores
 from registry.runtime.run_deadline import RUN_SECONDS
-from registry.tuning.accuracy import METRICS
+from registry.tuning.accuracy import METRICS, metric_key
 from registry.tuning.data import TuningData, first, open_data
 from registry.tuning.findings import Findings
 from registry.tuning.lanes import Bench
@@ -187,7 +187,7 @@ def _publish(
     models: ModelRegistry, actor: Actor, parent: ModelVersion, variant: Variant, row: TunedRow
 ) -> ModelVersion:
     """The version with the variant's files: one that an earlier tune made, or a new one that no alias names."""
-    metric = METRICS[parent.card.task].replace("-", "_").lower()
+    metric = metric_key(METRICS[parent.card.task])
     about = f"{variant.name} of version {parent.version}, made by tuning. {parent.card.description}"[:4_000]
     metrics = parent.card.metrics | {f"tuned_{metric}": round(row.accuracy or 0.0, 4)}
     card = variant.card.model_copy(update={"description": about, "metrics": metrics})

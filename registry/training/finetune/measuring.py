@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import supervision as sv
-from supervision.metrics import F1Score, MeanAveragePrecision, MetricTarget, Precision, Recall
+from supervision.metrics import F1Score, MeanAveragePrecision, Precision, Recall
 
 from registry.runtime.card import Task
 from registry.runtime.vision_model import VisionModel
+from registry.training.average_precision import AveragePrecision
 from registry.training.datasets import annotations
 from registry.training.datasets.sample import Dataset, Sample
 from registry.training.finetune.precision_recall import Curve, curve_of, ranked_boxes, ranked_classes
+from registry.training.similarity import mask_similarity, packed_outlines
 from registry.vision.images import decode_image
 
 _ALL_CONFIDENCES = 0.001  # average precision is taken over every threshold
@@ -72,10 +74,8 @@ class TestSplit:
         ids = np.array([self.class_ids[each.class_id] for each in items], int)
         if not masks:
             return sv.Detections(boxes, class_id=ids)
-        size = (sample.width, sample.height)
-        drawn = [_mask(each.polygons, size) for each in items]
-        stack = np.array(drawn, bool).reshape(len(items), sample.height, sample.width)
-        return sv.Detections(boxes, class_id=ids, mask=stack)
+        outlines = packed_outlines([each.polygons for each in items], (sample.width, sample.height))
+        return sv.Detections(boxes, class_id=ids, mask=outlines)
 
 
 def measure(model: VisionModel, split: TestSplit, check: Callable[[int, int], None]) -> Measured:
@@ -90,14 +90,20 @@ def _measure_detector(
 ) -> Measured:
     found: list[sv.Detections] = []
     truths: list[sv.Detections] = []
+    by_mask = AveragePrecision()
     for sample in _counted(split, check):
         answer = model.predict(split.image(sample), confidence=_ALL_CONFIDENCES).detections
-        found.append(_plain(answer) if answer is not None else sv.Detections.empty())
-        truths.append(split.truth(sample, masks=masks))
+        truth = split.truth(sample, masks=masks)
+        answer = answer if answer is not None else sv.Detections.empty()
+        if masks:
+            by_mask.update(mask_similarity(truth.mask, answer), answer, truth.class_id)
+        found.append(_boxes(answer))
+        truths.append(_boxes(truth))
     labels, threshold = model.card.labels, model.card.thresholds.confidence
     figures, rows = _box_figures(found, truths, labels, threshold)
     if masks:
-        figures |= _mask_figures(found, truths)
+        by_mask_figures = {"mask mAP50": by_mask.at_50(), "mask mAP50-95": by_mask.at_50_95()}
+        figures |= {name: _figure(value) for name, value in by_mask_figures.items()}
     matrix = sv.ConfusionMatrix.from_detections(
         found, truths, classes=list(labels), conf_threshold=threshold, iou_threshold=_IOU
     ).matrix
@@ -141,11 +147,6 @@ def _box_figures(
         "F1": float(f1.f1_scores[0]),
     }
     return {name: _figure(value) for name, value in figures.items()}, rows
-
-
-def _mask_figures(found: list[sv.Detections], truths: list[sv.Detections]) -> dict[str, float]:
-    average = MeanAveragePrecision(metric_target=MetricTarget.MASKS).update(found, truths).compute()
-    return {"mask mAP50": _figure(average.map50), "mask mAP50-95": _figure(average.map50_95)}
 
 
 def _measure_classifier(model: VisionModel, split: TestSplit, check: Callable[[int, int], None]) -> Measured:
@@ -202,18 +203,9 @@ def _counted(split: TestSplit, check: Callable[[int, int], None]) -> Iterator[Sa
         yield sample
 
 
-def _plain(found: sv.Detections) -> sv.Detections:
-    """Without names and packed masks, which not every metric takes."""
-    mask = None if found.mask is None else np.asarray(found.mask, bool)
-    return sv.Detections(found.xyxy, confidence=found.confidence, class_id=found.class_id, mask=mask)
-
-
-def _mask(rings: Sequence[Sequence[float]], size_wh: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    drawn = np.zeros(size_wh[::-1], bool)
-    for ring in rings:
-        points = np.array(ring, np.float32).reshape(-1, 2).round().astype(int)
-        drawn |= sv.polygon_to_mask(points, size_wh).astype(bool)
-    return drawn
+def _boxes(found: sv.Detections) -> sv.Detections:
+    """Without names and masks, which not every metric takes."""
+    return sv.Detections(found.xyxy, confidence=found.confidence, class_id=found.class_id)
 
 
 def _by_class(classes: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> dict[int, float]:

@@ -6,7 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from registry.models.registry import ModelRegistry
+from registry.models.serving import Serving
+from registry.records import Database
 from registry.testing.onnx_models import CELL, COLOURS
+from tests.registry.tuning.works import Works, boxed, make_spots
 
 SIDE = 64
 
@@ -42,3 +46,14 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 image[..., 2 - label] = shade
                 cv2.imwrite(str(root / split / name / f"{shade}.png"), image)
     return root
+
+
+@pytest.fixture
+def works(models: ModelRegistry, serving: Serving, sqlite: Database, tmp_path: Path) -> Works:
+    return Works(models, serving, sqlite, tmp_path / "storage")
+
+
+@pytest.fixture
+def spots(works: Works, tmp_path: Path, unique: str) -> str:
+    """A registered dataset of pictures with one coloured cell each, with both splits."""
+    return make_spots(works, tmp_path, unique, boxed)

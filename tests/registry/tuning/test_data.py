@@ -9,11 +9,24 @@ from registry.errors import InvalidInput
 from registry.runtime.card import ModelCard
 from registry.runtime.loading import load
 from registry.settings import PROJECT_ROOT
-from registry.testing.onnx_models import BLOB_CARD, COLOUR_CARD, COLOUR_EMBED_CARD, blob_detector, colour_classifier
+from registry.testing.onnx_models import (
+    BLOB_CARD,
+    BLOB_POSE_CARD,
+    BLOB_SEGMENT_CARD,
+    CELL,
+    COLOUR_CARD,
+    COLOUR_EMBED_CARD,
+    COLOURS,
+    blob_detector,
+    blob_poser,
+    blob_segmenter,
+    colour_classifier,
+)
 from registry.testing.requirements import require_package
-from registry.tuning.accuracy import accuracy
+from registry.tuning.accuracy import accuracy, scores
 from registry.tuning.data import first, open_data
 from registry.tuning.watch import Watch
+from tests.registry.tuning.conftest import SIDE
 
 STARTERS = PROJECT_ROOT / "data" / "starter"
 
@@ -26,6 +39,33 @@ def test_a_folder_is_read_and_its_accuracy_is_the_models(blobs: Path, colours: P
     assert accuracy(load({"model.onnx": blob_detector()}, BLOB_CARD), detector.held_out(), watch) > 0.99
     assert accuracy(load({"model.onnx": colour_classifier()}, COLOUR_CARD), classifier.held_out(), watch) == 1.0
     assert open_data(blobs, BLOB_CARD).version == detector.version
+
+
+@pytest.mark.parametrize("task", ["segment", "pose"])
+def test_masks_and_key_points_are_judged_by_themselves(blobs: Path, tmp_path: Path, task: str) -> None:
+    card, model = {"segment": (BLOB_SEGMENT_CARD, blob_segmenter()), "pose": (BLOB_POSE_CARD, blob_poser())}[task]
+    right, wrong = tmp_path / "right", tmp_path / "wrong"
+    for root, shift in ((right, 0.0), (wrong, CELL / SIDE)):
+        shutil.copytree(blobs, root)
+        for file in root.glob("*/labels/*.txt"):
+            lines = [line.split() for line in file.read_text().splitlines()]
+            made = [_shaped(label, [float(each) for each in box], task, shift) for label, *box in lines]
+            file.write_text("".join(f"{' '.join(each)}\n" for each in made))
+    loaded, watch = load({"model.onnx": model}, card), Watch(60)
+    found = scores(loaded, open_data(right, card).held_out(), watch)
+    assert found.overall > 0.9
+    assert set(found.by_label) == set(COLOURS)
+    assert min(found.by_label.values()) > 0.99
+    assert accuracy(loaded, open_data(wrong, card).held_out(), watch) < 0.1
+
+
+def _shaped(label: str, box: list[float], task: str, shift: float) -> list[str]:
+    """The row of a cell whose outline, or whose key points, are as far off as it says; its box stays."""
+    x, y, half = box[0] + shift, box[1] + shift, box[2] / 2
+    (left, top), (right, low) = (x - half, y - half), (x + half, y + half)
+    if task == "segment":
+        return [label, *map(str, (left, top, right, top, right, low, left, low))]
+    return [label, *map(str, box), *map(str, (left, top, 2, right, low, 2))]
 
 
 def test_the_starters_have_their_own_pictures(tmp_path: Path) -> None:
@@ -69,6 +109,27 @@ def test_a_wrong_label_names_its_file(blobs: Path, tmp_path: Path, line: str, sa
     (root / "val" / "labels" / "3.txt").write_text(line)
     with pytest.raises(InvalidInput, match=f"3.txt: .*{said}"):
         list(open_data(root, BLOB_CARD).held_out())
+
+
+@pytest.mark.parametrize(
+    ("card", "line", "said"),
+    [
+        (BLOB_SEGMENT_CARD, "0 0.5 0.5 0.1 0.1", "three points or more"),
+        (BLOB_SEGMENT_CARD, "0 0.1 0.1 0.2 0.2 0.3 nan", "three points or more"),
+        (BLOB_SEGMENT_CARD, "0.5 0.1 0.1 0.2 0.2 0.3 0.3", "class 0.5"),
+        (BLOB_POSE_CARD, "0 0.5 0.5 0.1 0.1", "every key point"),
+        (BLOB_POSE_CARD, "0 0.5 0.5 0.1 0.1 0.4 0.4 2 0.6 0.6", "every key point"),
+        (BLOB_POSE_CARD, "-1 0.5 0.5 0.1 0.1 0.4 0.4 2 0.6 0.6 2", "class -1"),
+    ],
+)
+def test_a_wrong_shape_names_its_line(blobs: Path, tmp_path: Path, card: ModelCard, line: str, said: str) -> None:
+    root = tmp_path / "wrong"
+    shutil.copytree(blobs, root)
+    for file in root.glob("val/labels/*.txt"):
+        file.write_text("")
+    (root / "val" / "labels" / "3.txt").write_text(f"\n{line}\n")
+    with pytest.raises(InvalidInput, match=f"3.txt: line 2.*{said}"):
+        list(open_data(root, card).held_out())
 
 
 def test_a_picture_that_is_none_and_a_class_the_model_has_not_are_named(colours: Path, tmp_path: Path) -> None:

@@ -1,110 +1,40 @@
 """Optimising a registered version as a job: both gates, what passes them, what a kill in between costs."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import onnx
 import pytest
 
 from registry.access import Actor
-from registry.access.actor import local_actor
 from registry.errors import DatasetNotFound, Forbidden, InvalidInput, InvalidModel
 from registry.jobs.files import JobFiles
-from registry.jobs.jobs import Jobs
 from registry.jobs.rooms import JobRooms
-from registry.jobs.running import JobLost, JobRun, execute
-from registry.jobs.tuning_parameters import OptimiseParameters, TuneParameters
-from registry.models.publish import Draft
-from registry.models.registry import ModelRegistry
-from registry.models.serving import Serving
+from registry.jobs.running import JobLost, JobRun
+from registry.jobs.tuning_parameters import TuneParameters
 from registry.models.tuning import tunings
 from registry.models.tuning_table import TunedOn, TunedRow, TuningTable
-from registry.models.types import CHAMPION
-from registry.records import Database, Job, jobs
-from registry.runtime.card import MODEL_FILE
+from registry.records import Job, jobs
 from registry.runtime.host_choice import Backend, HostChoice
 from registry.runtime.machine import host_key
-from registry.storage import LocalStorage
-from registry.testing.onnx_models import BLOB_CARD, BLOB_SEGMENT_CARD, COLOURS, blob_detector, blob_segmenter
-from registry.testing.requirements import require_package
-from registry.training.datasets.catalogue import Datasets
-from registry.training.datasets.changes import DatasetChanges, NewVersion
-from registry.training.datasets.workspace import Workspace
+from registry.testing.onnx_models import (
+    BLOB_CARD,
+    BLOB_SEGMENT_CARD,
+    COLOUR_EMBED_CARD,
+    COLOURS,
+    blob_detector,
+    blob_segmenter,
+)
 from registry.tuning.accuracy import Scores
 from registry.tuning.dataset_data import open_registered
 from registry.tuning.findings import Findings, store
 from registry.tuning.forms import half, slim
-from registry.tuning.measuring import Measuring
 from registry.tuning.optimisation_report import Measured, OptimisationReport, Outcome
 from registry.tuning.optimise import judged
 from registry.tuning.optimise_job import optimise
 from registry.tuning.tune_job import tune_as_job
 from registry.tuning.variants import Variant
-
-ADA = local_actor()
-
-
-class Works:
-    """The optimisations of one platform, run in this process by hand."""
-
-    def __init__(self, models: ModelRegistry, serving: Serving, database: Database, folder: Path) -> None:
-        self.models, self.database = models, database
-        self.storage = LocalStorage(folder)
-        self.jobs = Jobs(database, self.storage)
-        self.datasets = Datasets(database, Workspace(models.settings))
-        self.measuring = Measuring(self.jobs, models, self.datasets)
-        self.rooms = JobRooms(models.settings, database, models.live, self.storage, models, serving)
-
-    def publish(self, name: str, model: bytes | None = None) -> str:
-        self.models.publish(ADA, Draft(name, {MODEL_FILE: model or blob_detector()}, BLOB_CARD, alias=CHAMPION))
-        return name
-
-    def run(self, job: Job, work: Callable[[JobRun, JobRooms], dict[str, Any]] = optimise) -> Job:
-        with self.database.write() as session:
-            found = session.get(Job, job.id)
-            assert found is not None
-            ticket = jobs.hand_over(session, found)
-        execute(self.database, self.storage, job.id, ticket, lambda run: work(run, self.rooms))
-        return self.jobs.get(ADA, job.id)
-
-    def report(self, job: Job) -> OptimisationReport:
-        with self.jobs.open_result(ADA, job.id, "optimisation.json")[0] as file:
-            return OptimisationReport.model_validate_json(file.read())
-
-
-@pytest.fixture
-def works(models: ModelRegistry, serving: Serving, sqlite: Database, tmp_path: Path) -> Works:
-    return Works(models, serving, sqlite, tmp_path / "storage")
-
-
-@pytest.fixture
-def spots(works: Works, tmp_path: Path, unique: str) -> str:
-    """A registered dataset of pictures with one coloured cell each, with both splits."""
-    require_package("dvc", "train")
-    root, rng = tmp_path / "spots", np.random.default_rng(3)
-    for split, count in (("train", 6), ("val", 9)):
-        for part in ("images", "labels"):
-            (root / part / split).mkdir(parents=True)
-        for number in range(count):
-            image, label = np.zeros((64, 64, 3), np.uint8), number % 3
-            x, y = (int(each) * 8 for each in rng.integers(8, size=2))
-            image[y : y + 8, x : x + 8, 2 - label] = 255
-            cv2.imwrite(str(root / "images" / split / f"{split}{number}.png"), image)
-            line = f"{label} {(x + 4) / 64} {(y + 4) / 64} 0.125 0.125\n"
-            (root / "labels" / split / f"{split}{number}.txt").write_text(line)
-    (root / "data.yaml").write_text(f"names: [{', '.join(COLOURS)}]\n")
-    live = works.models.live
-    changes = DatasetChanges(works.models.settings, works.database, live, works.datasets)
-    changes.add(ADA, root, NewVersion(unique))
-    return unique
-
-
-def wanted(model: str, dataset: str, **more: Any) -> OptimiseParameters:
-    return OptimiseParameters(model=model, version=1, dataset=dataset, repeats=5, **more)
+from tests.registry.tuning.works import ADA, Works, wanted
 
 
 def test_an_optimisation_measures_every_form_and_says_which_gate_each_failed(
@@ -246,8 +176,10 @@ def test_what_cannot_be_optimised_is_refused_before_it_is_queued(
             works.measuring.optimise(ADA, wanted(name, dataset))
     with pytest.raises(InvalidInput, match="other labels"):
         works.measuring.optimise(ADA, wanted(name, "starter"))
-    with pytest.raises(InvalidInput, match="cannot be tuned"):
+    with pytest.raises(InvalidInput, match="is for task detect, this model answers segment"):
         open_registered(works.datasets, ADA, spots, BLOB_SEGMENT_CARD)
+    with pytest.raises(InvalidInput, match="task embed cannot be tuned"):
+        open_registered(works.datasets, ADA, spots, COLOUR_EMBED_CARD)
     strange = BLOB_CARD.model_copy(update={"labels": ("red", "green", "violet")})
     with pytest.raises(InvalidInput, match="'blue'"):
         open_registered(works.datasets, ADA, spots, strange)
