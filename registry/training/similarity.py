@@ -42,7 +42,7 @@ def mask_similarity(labelled: sv.CompactMask, found: sv.Detections) -> Floats:
     """(labelled, found): the intersection over the union."""
     if not len(labelled) or not len(found):
         return np.zeros((len(labelled), len(found)))
-    return sv.mask_iou_batch(labelled, found.mask)
+    return np.asarray(sv.mask_iou_batch(labelled, found.mask))
 
 
 def keypoint_similarity(labelled: Floats, boxes_xyxy: Floats, found: Floats) -> Floats:
@@ -58,4 +58,4 @@ def keypoint_similarity(labelled: Floats, boxes_xyxy: Floats, found: Floats) -> 
     far = ((labelled[:, None, :, :2] - found[None, :, :, :2]) ** 2).sum(axis=-1)
     near = np.exp(-far / (2 * areas[:, None, None] * (2 * sigmas) ** 2))
     seen = labelled[:, None, :, 2] > 0
-    return (near * seen).sum(axis=-1) / np.maximum(seen.sum(axis=-1), 1)
+    return np.asarray((near * seen).sum(axis=-1) / np.maximum(seen.sum(axis=-1), 1))
