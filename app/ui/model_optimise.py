@@ -13,8 +13,8 @@ from registry.errors import RegistryError
 from registry.jobs.tuning_parameters import CLASS_BOUND, FORM_TITLES, FORMS, OptimiseParameters, TuneParameters
 from registry.models.types import ModelSummary, ModelVersion
 from registry.records import Job
-from registry.runtime.card import Task
-from registry.tuning.data import STARTER
+from registry.tuning.data import STARTER, STARTER_TASKS
+from registry.tuning.dataset_data import teaches
 
 _LABELS = tuple("0123456789")
 _SHOWN = 5
@@ -86,13 +86,15 @@ def _form(actor: Actor, versions: Sequence[ModelVersion], offered: Sequence[str]
 
 def _datasets(actor: Actor, version: ModelVersion) -> list[str]:
     """Those whose classes the model knows, the newest version of each."""
-    task = version.card.task
-    if task not in (Task.DETECT, Task.CLASSIFY):
-        return []
-    found, _ = platform().datasets.list(actor, task=str(task), size=500)
     known = set(version.card.labels)
-    fitting = [f"{each.record.name}/{each.newest.number}" for each in found if set(each.newest.classes) <= known]
-    return fitting + ([STARTER] if version.card.labels == _LABELS else [])
+    fitting = [
+        f"{each.record.name}/{each.newest.number}"
+        for task in teaches(version.card)
+        for each in platform().datasets.list(actor, task=task.value, size=500)[0]
+        if set(each.newest.classes) <= known
+    ]
+    has_starter = version.card.labels == _LABELS and version.card.task in STARTER_TASKS
+    return fitting + ([STARTER] if has_starter else [])
 
 
 def _dataset_name(reference: str) -> str:

@@ -17,6 +17,7 @@ from registry.tuning.label_rows import ROWS, labelled
 from registry.vision.images import decode_image
 
 STARTER = "starter"
+STARTER_TASKS = (Task.DETECT, Task.CLASSIFY)
 CALIBRATION_MOST, HELD_OUT_MOST = 128, 400
 _CALIBRATION, _HELD_OUT = ("calibration", "train"), ("held_out", "val", "valid", "test")
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -76,6 +77,8 @@ def _starter(card: ModelCard) -> TuningData:
 
     if card.labels != LABELS:
         raise InvalidInput("the dataset starter has the digits 0 to 9; this model has other labels")
+    if card.task not in STARTER_TASKS:
+        raise InvalidInput(f"the dataset starter has boxes and classes; this model answers task {card.task}")
     params = TrainingParams.load(PROJECT_ROOT / "params.yaml")
     try:
         split = split_digits(load_digits(), params.dataset.held_out_fraction, params.seed)

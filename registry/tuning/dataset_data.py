@@ -13,6 +13,7 @@ from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.reference import parse_reference
 from registry.training.datasets.sample import DatasetTask, LabelledObject, Sample
 from registry.training.scene_folder import LabelledImage
+from registry.tuning.accuracy import METRICS
 from registry.tuning.data import CALIBRATION_MOST, HELD_OUT_MOST, STARTER, TuningData, check_task, decoded, open_data
 from registry.tuning.shaped import OutlinedImage, PosedImage
 
@@ -29,7 +30,7 @@ def open_registered(datasets: Datasets, actor: Actor, reference: str, card: Mode
     name, number = parse_reference(reference)
     version = datasets.version(actor, name, number)
     opened = datasets.open(actor, name, version.number)
-    if opened.dataset.task not in _teaches(card):
+    if opened.dataset.task not in teaches(card):
         raise InvalidInput(f"dataset {name!r} is for task {opened.dataset.task.value}, this model answers {card.task}")
     points = card.keypoint_shape[0] if card.keypoint_shape else 0
     if points and opened.dataset.keypoints != points:
@@ -53,11 +54,11 @@ def open_registered(datasets: Datasets, actor: Actor, reference: str, card: Mode
     )
 
 
-def _teaches(card: ModelCard) -> tuple[DatasetTask, ...]:
-    """The tasks of datasets that tell what such a model has to answer."""
+def teaches(card: ModelCard) -> tuple[DatasetTask, ...]:
+    """The tasks of datasets that tell what such a model has to answer; none where its accuracy is not measured."""
     if card.task is Task.DETECT:  # outlines and key points come with boxes
         return (DatasetTask.DETECT, DatasetTask.SEGMENT, DatasetTask.POSE)
-    return (DatasetTask(card.task),)
+    return (DatasetTask(card.task),) if card.task in METRICS else ()
 
 
 def _class_ids(classes: Sequence[str], card: ModelCard, name: str) -> list[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from registry.errors import InvalidInput
-from registry.runtime.card import ModelCard
+from registry.runtime.card import ModelCard, Task
 from registry.runtime.loading import load
 from registry.settings import PROJECT_ROOT
 from registry.testing.onnx_models import (
@@ -78,6 +78,8 @@ def test_the_starters_have_their_own_pictures(tmp_path: Path) -> None:
     assert found == pytest.approx(card.metrics["accuracy"], abs=0.01)
     with pytest.raises(InvalidInput, match="other labels"):
         open_data("starter", BLOB_CARD)
+    with pytest.raises(InvalidInput, match="answers task segment"):
+        open_data("starter", card.model_copy(update={"task": Task.SEGMENT}))
 
 
 def test_without_pictures_it_is_said_what_they_have_to_look_like(blobs: Path, tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from registry.testing.onnx_models import (
     BLOB_CARD,
     BLOB_POSE_CARD,
     BLOB_SEGMENT_CARD,
+    COLOUR_EMBED_CARD,
     blob_poser,
     blob_segmenter,
 )
-from registry.tuning.dataset_data import open_registered
+from registry.tuning.dataset_data import open_registered, teaches
 from registry.tuning.tune_job import tune_as_job
 from tests.registry.tuning.works import ADA, Works, make_spots, outlined, posed, wanted
 
@@ -57,3 +58,4 @@ def test_a_dataset_with_other_key_points_or_of_another_task_is_refused(
     with pytest.raises(InvalidInput, match="is for task pose, this model answers segment"):
         open_registered(works.datasets, ADA, unique, BLOB_SEGMENT_CARD)
     assert len(list(open_registered(works.datasets, ADA, unique, BLOB_CARD).held_out())) == 9
+    assert teaches(COLOUR_EMBED_CARD) == ()
