@@ -34,7 +34,8 @@ class AveragePrecision:
             mine = mine[np.argsort(-scores[mine], kind="stable")]
             self._labelled[label] += len(real)
             self._scores[label].append(scores[mine])
-            self._right[label].append(_right(alike[np.ix_(real, mine)]))
+            of_class = alike[np.ix_(real, mine)]
+            self._right[label].append(np.stack([taken(of_class, least) for least in IOUS], axis=1))
 
     def by_class(self) -> dict[int, Floats]:
         """For each class that something is labelled with: the average precision at each of `IOUS`."""
@@ -61,17 +62,16 @@ class AveragePrecision:
         return np.array([_area(*column) for column in columns])
 
 
-def _right(alike: Floats) -> npt.NDArray[np.bool_]:
-    """(found, thresholds): whether each found object, in the order of its columns, takes a labelled one."""
-    right = np.zeros((alike.shape[1], len(IOUS)), bool)
+def taken(alike: Floats, least: float) -> npt.NDArray[np.bool_]:
+    """(found,): whether each found object, in the order of the columns of (labelled, found), takes a labelled one."""
+    free = np.ones(len(alike), bool)
+    right = np.zeros(alike.shape[1], bool)
     if not len(alike):
         return right
-    for place, least in enumerate(IOUS):
-        free = np.ones(len(alike), bool)
-        for number, column in enumerate(alike.T):
-            best = int(np.where(free, column, -1.0).argmax())
-            right[number, place] = free[best] and column[best] >= least
-            free[best] &= not right[number, place]
+    for number, column in enumerate(alike.T):
+        best = int(np.where(free, column, -1.0).argmax())
+        right[number] = free[best] and column[best] >= least
+        free[best] &= not right[number]
     return right
 
 

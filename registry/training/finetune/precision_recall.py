@@ -1,11 +1,13 @@
 """Precision against recall over every confidence, for each class."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import supervision as sv
+
+from registry.training.average_precision import taken
 
 _POINTS = 101
 Floats = npt.NDArray[np.float64]
@@ -62,7 +64,7 @@ def ranked_boxes(found: list[sv.Detections], truths: list[sv.Detections], labels
                 continue
             mine = mine[np.argsort(-np.asarray(mine.confidence), kind="stable")]
             scores[label] += np.asarray(mine.confidence, float).tolist()
-            right[label] += _hits(mine.xyxy, real, iou)
+            right[label] += taken(sv.box_iou_batch(real, mine.xyxy), iou).tolist()
     pairs = zip(scores, right, positives, strict=True)
     return [Ranked(np.array(s, float), np.array(r, bool), p) for s, r, p in pairs]
 
@@ -70,17 +72,3 @@ def ranked_boxes(found: list[sv.Detections], truths: list[sv.Detections], labels
 def ranked_classes(truth: npt.NDArray[np.int64], scores: Floats) -> list[Ranked]:
     """Each class against all others; `scores` (pictures, classes)."""
     return [Ranked(scores[:, label], truth == label, int((truth == label).sum())) for label in range(scores.shape[1])]
-
-
-def _hits(boxes: npt.NDArray[Any], real: npt.NDArray[Any], iou: float) -> list[bool]:
-    if not len(real):
-        return [False] * len(boxes)
-    overlap = sv.box_iou_batch(real, boxes)
-    taken = np.zeros(len(real), bool)
-    hits = []
-    for column in overlap.T:
-        free = np.where(taken, -1.0, column)
-        best = int(free.argmax())
-        hits.append(bool(free[best] >= iou))
-        taken[best] |= hits[-1]
-    return hits
