@@ -20,13 +20,16 @@ Floats = npt.NDArray[np.float32]
 
 
 def labelled(image_bgr: npt.NDArray[np.uint8], labels: Path, card: ModelCard) -> LabelledImage:
-    """A picture with what the file says of it, which need not be there. Raises InvalidInput naming the line."""
+    """A picture with what the file says of it, which need not be there; outlines are cut at the picture's edges.
+
+    Raises InvalidInput naming the line.
+    """
     rows = _rows(labels, card)
     ids = np.array([row[0] for row in rows], np.int64)
     height, width = image_bgr.shape[:2]
     size = np.array([width, height], np.float32)
     if card.task is Task.SEGMENT:
-        rings = [row[1:].reshape(-1, 2) * size for row in rows]
+        rings = [row[1:].clip(0, 1).reshape(-1, 2) * size for row in rows]
         boxes = np.array([[*ring.min(axis=0), *ring.max(axis=0)] for ring in rings], np.float32).reshape(-1, 4)
         outlines = tuple((tuple(ring.ravel().tolist()),) for ring in rings)
         return OutlinedImage(image_bgr, boxes, ids, outlines)

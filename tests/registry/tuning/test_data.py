@@ -134,6 +134,17 @@ def test_a_wrong_shape_names_its_line(blobs: Path, tmp_path: Path, card: ModelCa
         list(open_data(root, card).held_out())
 
 
+def test_an_outline_that_leaves_the_picture_is_cut_at_its_edge(blobs: Path, tmp_path: Path) -> None:
+    root = tmp_path / "over"
+    shutil.copytree(blobs, root)
+    for file in root.glob("val/labels/*.txt"):
+        file.write_text("1 -1e9 -1e9 0.5 -1e9 0.5 0.5 -1e9 0.5\n0 2 2 3 2 3 3\n")
+    data = open_data(root, BLOB_SEGMENT_CARD)
+    [cut, outside] = first(data.held_out, 1)[0].boxes_xyxy.tolist()
+    assert (cut, outside) == ([0, 0, SIDE / 2, SIDE / 2], [SIDE] * 4)
+    assert accuracy(load({"model.onnx": blob_segmenter()}, BLOB_SEGMENT_CARD), data.held_out(), Watch(60)) < 0.5
+
+
 def test_a_picture_that_is_none_and_a_class_the_model_has_not_are_named(colours: Path, tmp_path: Path) -> None:
     root = tmp_path / "wrong"
     shutil.copytree(colours, root)
