@@ -13,36 +13,40 @@ from registry.records import schedules as records
 
 DEPLOYMENT = "schedules"
 _TRUSTED_S = 180.0  # somebody may have changed them in Prefect, or it may have lost them
+_DOUBTED_S = 5.0  # after a change: a schedule may have been refused, or have gone with a deployment written anew
 _log = structlog.get_logger(__name__)
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 class PrefectSchedules:
-    """The mirror; `bring_up_to_date` asks Prefect where a row has changed, after it was away, and every few minutes."""
+    """The mirror. `bring_up_to_date` asks Prefect where a row has changed, after it was away, soon after it changed
+    anything there itself, and every few minutes.
+    """
 
     def __init__(self, database: Database, prefect: PrefectApi) -> None:
         self._database, self._prefect = database, prefect
         self._shown: list[tuple[str, int, bool]] | None = None
-        self._shown_at = 0.0
+        self._look_at = 0.0
 
     def bring_up_to_date(self) -> None:
         """Make Prefect's schedules like the rows. Raises PrefectUnavailable, DatabaseUnavailable."""
         with self._database.read() as session:
             rows = list(records.every(session))
         wanted = [(row.id, row.revision, row.active) for row in rows]
-        if wanted == self._shown and time.monotonic() - self._shown_at < _TRUSTED_S:
+        if wanted == self._shown and time.monotonic() < self._look_at:
             return
         self._shown = None  # until all of it is done
         deployment = self._prefect.deployment(DEPLOYMENT)
         shown = {each["slug"]: each for each in self._prefect.schedules(deployment)}
         ours = {_slug(row): row for row in rows if row.active}
-        for slug, each in shown.items():
-            if slug not in ours or not _same(each, ours[slug]):
-                self._prefect.remove_schedule(deployment, each["id"])
-        for slug, row in ours.items():
-            if slug not in shown or not _same(shown[slug], row):
-                self._add(deployment, slug, row)
-        self._shown, self._shown_at = wanted, time.monotonic()
+        stale = [each["id"] for slug, each in shown.items() if slug not in ours or not _same(each, ours[slug])]
+        missing = [slug for slug, row in ours.items() if slug not in shown or not _same(shown[slug], row)]
+        for schedule_id in stale:
+            self._prefect.remove_schedule(deployment, schedule_id)
+        for slug in missing:
+            self._add(deployment, slug, ours[slug])
+        self._shown = wanted
+        self._look_at = time.monotonic() + (_DOUBTED_S if stale or missing else _TRUSTED_S)
 
     def _add(self, deployment: str, slug: str, row: Schedule) -> None:
         try:

@@ -192,6 +192,11 @@ class Settings(BaseSettings):
         return self.storage_url or str(self.home / "storage")
 
     @property
+    def prepared_graphs(self) -> Path:
+        """Where the graphs that were optimised for this machine are kept."""
+        return self.home / "cache" / "prepared"
+
+    @property
     def logs(self) -> Path:
         """Folder of the processes' log files."""
         return self.home / "logs"

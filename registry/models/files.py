@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from registry.errors import IntegrityError, MlflowUnavailable, ModelNotFound
 from registry.models import tags
 from registry.models.client import Mlflow
 from registry.models.types import ModelVersion
+from registry.runtime.bounded_folder import DRAFT, make_room
 from registry.runtime.card import ModelCard
 from registry.runtime.proven_file import ProvenFile
 from registry.settings import Settings
@@ -56,6 +59,14 @@ class VersionFiles:
             for name, sha256 in version.files.items()
         }
 
+    def keep(self, data: bytes) -> None:
+        """Have a file here as if it had been fetched. Raises OSError where it cannot be written."""
+        kept = self._place(sha256_of(data))
+        if not kept.is_file():
+            with self._draft(kept) as draft:
+                (draft / kept.name).write_bytes(data)
+                self._take(draft / kept.name, kept)
+
     def note(self, version: ModelVersion, name: str) -> bytes | None:
         """A file that is kept beside the served ones, if the version has it. Raises as reading one does."""
         sha256 = version.notes.get(name)
@@ -70,24 +81,39 @@ class VersionFiles:
         if kept.is_file():
             data = kept.read_bytes()
             if sha256_of(data) == sha256:
+                with suppress(OSError):
+                    os.utime(kept)  # it was used
                 return data
         return self._download(run_id, name, sha256, kept)
 
     def _download(self, run_id: str, name: str, sha256: str, kept: Path) -> bytes:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".fetch-", dir=kept.parent))
         try:
-            arrived = self._download_to(draft, run_id, name)
-            data = arrived.read_bytes()
-            found = sha256_of(data)
-            if found != sha256:
-                raise IntegrityError(f"{name} of run {run_id} has sha256 {found[:12]}…, registered was {sha256[:12]}…")
-            arrived.replace(kept)
-            return data
+            with self._draft(kept) as draft:
+                arrived = self._download_to(draft, run_id, name)
+                data = arrived.read_bytes()
+                found = sha256_of(data)
+                if found != sha256:
+                    raise IntegrityError(
+                        f"{name} of run {run_id} has sha256 {found[:12]}…, registered was {sha256[:12]}…"
+                    )
+                self._take(arrived, kept)
+                return data
         except OSError as error:
             raise MlflowUnavailable(f"the artifact {name} of run {run_id} could not be fetched: {error}") from error
+
+    @contextmanager
+    def _draft(self, kept: Path) -> Iterator[Path]:
+        """A folder on the same disk for what is not whole yet."""
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=kept.parent))
+        try:
+            yield draft
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+    def _take(self, whole: Path, kept: Path) -> None:
+        whole.replace(kept)
+        make_room(self._root, kept)
 
     def _download_to(self, folder: Path, run_id: str, name: str) -> Path:
         """Raises IntegrityError where the store no longer has it, else MlflowUnavailable: MLflow says one for both."""

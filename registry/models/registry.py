@@ -18,6 +18,7 @@ from registry.errors import (
     VersionNotFound,
 )
 from registry.models import alias_history, tags
+from registry.models.ahead import make_ready
 from registry.models.client import Mlflow
 from registry.models.files import VersionFiles
 from registry.models.names import check_alias, check_name, check_new_name
@@ -158,6 +159,7 @@ class ModelRegistry:
             _check_takes(actor, self.get(actor, draft.name), draft)
             with self._mlflow.connected() as client:
                 number = publish(client, actor, draft, is_new=False, settings=self.settings)
+        make_ready(self.files, draft.files, self.settings)
         made = self.resolve(actor, draft.name, version=number)
         named = next((each for each in (draft.alias, draft.first_alias) if each in made.aliases), "")
         self.trace(actor, "model.publish", draft.name, version=number, alias=named)

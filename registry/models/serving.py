@@ -58,7 +58,7 @@ class Serving:
             threads=cores,
             alone=lambda: self.engine.alone,
             metrics=self.metrics,
-            prepared=settings.home / "cache" / "prepared",
+            prepared=settings.prepared_graphs,
             engines=settings.home / "cache" / "engines",
             backend=Backend(settings.inference_backend),
             batch_most=settings.batch_max,

@@ -19,6 +19,8 @@ from registry.runtime.graph_parts import check_parts
 
 _MIN_OPSET, _MAX_OPSET = 7, onnx.defs.onnx_opset_version()
 MAX_FILE_BYTES = 1_500_000_000  # one protobuf message ends at 2 GiB
+_SMALL_BYTES = 4_096  # of a tensor that is checked together with what it holds
+_NO_WEIGHTS = (onnx.TensorProto.INT64, onnx.TensorProto.INT32, onnx.TensorProto.STRING)
 _ASSUMED_SIDE = 640  # stands in for a free side of the input when intermediate sizes are worked out
 _SHAPE_ERRORS = (InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError, TypeError, DecodeError)
 _ITEM_BITS: dict[int, int] = {
@@ -62,9 +64,10 @@ def check_graph(model_bytes: bytes, limits: GraphLimits | None = None) -> onnx.M
     for tensor in _tensors(model):
         _check_tensor(tensor, limits.tensor_bytes)
     check_nodes(model, limits.nodes)
-    inferred = _with_sizes(model)
-    _check_structure(inferred)
-    _check_sizes(inferred.graph, limits)
+    light, emptied = _light(model)
+    sizes = _with_sizes(light)
+    _check_structure(light, emptied)
+    _check_sizes(sizes.graph, limits)
     return model
 
 
@@ -133,7 +136,32 @@ def _check_tensor(tensor: onnx.TensorProto, max_bytes: int) -> None:
         raise InvalidModel(f"{name} declares {declared} bytes but carries fewer")
 
 
-def _check_structure(model: onnx.ModelProto) -> None:
+def _light(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[onnx.TensorProto]]:
+    """A copy whose weights have sizes and no data, and those weights.
+
+    The checks that follow copy a model five times while no other thread of the interpreter runs, and ask no tensor
+    what it holds but those that may be sizes.
+    """
+    weights = {index: each.raw_data for index, each in enumerate(model.graph.initializer) if _is_weight(each)}
+    light = onnx.ModelProto()
+    for index in weights:
+        model.graph.initializer[index].ClearField("raw_data")
+    light.CopyFrom(model)
+    for index, data in weights.items():
+        model.graph.initializer[index].raw_data = data
+    return light, [light.graph.initializer[index] for index in weights]
+
+
+def _is_weight(tensor: onnx.TensorProto) -> bool:
+    """Whether it has much data, as bytes and in no other form besides, of a type that no size is given in."""
+    size = len(tensor.raw_data)
+    return tensor.data_type not in _NO_WEIGHTS and size > _SMALL_BYTES > tensor.ByteSize() - size
+
+
+def _check_structure(model: onnx.ModelProto, emptied: list[onnx.TensorProto]) -> None:
+    """Whether ONNX's own checker takes the model; `emptied` are its tensors whose data was seen to be complete."""
+    for tensor in emptied:
+        tensor.dims[:] = [0]  # no data is right for no elements
     for value in model.graph.output:  # the checker wants a shape, which ONNX Runtime can do without
         value.type.tensor_type.shape.SetInParent()
     try:
@@ -143,15 +171,13 @@ def _check_structure(model: onnx.ModelProto) -> None:
 
 
 def _with_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy with every size that follows from the declared input; free sides count as 640 pixels."""
-    probe = onnx.ModelProto()
-    probe.CopyFrom(model)
-    for value in probe.graph.input:
+    """A copy with every size that follows from the declared input, whose free sides are made 640 pixels."""
+    for value in model.graph.input:
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
             if not dim.dim_value:
                 dim.dim_value = 1 if axis == 0 else _ASSUMED_SIDE
     try:
-        inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(probe, data_prop=True)
+        inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except _SHAPE_ERRORS as error:
         raise InvalidModel(f"the sizes in the graph contradict each other: {_first_line(error)}") from error
     return inferred

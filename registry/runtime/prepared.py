@@ -13,7 +13,6 @@ import os
 import platform
 import shutil
 import tempfile
-import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -22,6 +21,7 @@ import onnxruntime as ort
 import structlog
 
 from registry.runtime.background import aside
+from registry.runtime.bounded_folder import DRAFT, make_room
 from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import reason_of
 from registry.runtime.machine import instructions
@@ -30,10 +30,7 @@ from registry.runtime.proven_file import ProvenFile
 from registry.runtime.providers import CPU
 from registry.runtime.run_deadline import RUN_SECONDS
 
-KEPT_BYTES = 16 << 30  # of prepared graphs in one folder; those that were not used for longest go first
 _GRAPH, _WEIGHTS, _MANIFEST = "graph.onnx", "weights.bin", "manifest.json"
-_DRAFT = ".prepare-"
-_DRAFT_SECONDS = 86_400.0  # a draft as old as that was left by a process that died
 _SMALLEST_WEIGHT = 1_024  # bytes; a smaller one stays in the graph
 _log = structlog.get_logger(__name__)
 
@@ -56,6 +53,17 @@ def prepared_sessions(
         return [raw_session(model_bytes, each, run_seconds=run_seconds) for each in threads]
 
 
+def prepare(model: ProvenFile, folder: Path) -> None:
+    """Have the folder keep the model's optimised graph before anybody loads it.
+
+    Raises as `prepared_sessions`; where it cannot be written or built, that is left to whoever loads the model.
+    """
+    try:
+        _prepared(model, folder)
+    except (OSError, *ORT_ERRORS) as error:
+        _log.warning("model_not_prepared", folder=str(folder), reason=reason_of(error))
+
+
 def _prepared(model: ProvenFile, folder: Path) -> Path:
     name = hashlib.sha256(f"{model.sha256}|{_machine()}".encode()).hexdigest()
     kept = folder / name[:2] / name
@@ -64,7 +72,7 @@ def _prepared(model: ProvenFile, folder: Path) -> Path:
             os.utime(kept)  # it was used
     else:
         _prepare(aside(model.read), kept)
-        _make_room(folder, kept)
+        make_room(folder, kept)
     return kept / _GRAPH
 
 
@@ -92,7 +100,7 @@ def _share_arena() -> None:
 def _prepare(model_bytes: bytes, kept: Path) -> None:
     check_graph(model_bytes)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=kept.parent))
+    draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=kept.parent))
     try:
         options = session_options(1)
         options.optimized_model_filepath = str(draft / _GRAPH)
@@ -106,26 +114,6 @@ def _prepare(model_bytes: bytes, kept: Path) -> None:
             draft.rename(kept)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _make_room(folder: Path, but: Path) -> None:
-    """Remove what was not used for longest beyond KEPT_BYTES, and old drafts. Sessions that map a file keep it."""
-    now = time.time()
-    found: list[tuple[float, int, Path]] = []
-    for each in folder.glob("*/*"):
-        with contextlib.suppress(OSError):  # another process makes room, too
-            used = each.stat().st_mtime
-            if not each.name.startswith(_DRAFT):
-                found.append((used, sum(file.stat().st_size for file in each.iterdir()), each))
-            elif now - used > _DRAFT_SECONDS:
-                shutil.rmtree(each, ignore_errors=True)
-    total = sum(size for _, size, _ in found)
-    for _, size, each in sorted(found):
-        if total <= KEPT_BYTES:
-            break
-        if each != but:
-            shutil.rmtree(each, ignore_errors=True)
-            total -= size
 
 
 def _intact(kept: Path) -> bool:

@@ -66,7 +66,7 @@ def _open(settings: Settings, version: ModelVersion, busy: _Busy) -> VisionModel
         threads=cores,
         alone=busy.alone,
         metrics=EngineMetrics(),
-        prepared=settings.home / "cache" / "prepared",
+        prepared=settings.prepared_graphs,
         engines=settings.home / "cache" / "engines",
         backend=Backend(settings.inference_backend),
         batch_most=settings.batch_max,

@@ -16,7 +16,7 @@ class Prefect:
 
     def __init__(self) -> None:
         self.shown: list[dict[str, Any]] = []
-        self.away = False
+        self.away = self.refusing = False
 
     def deployment(self, _name: str) -> str:
         if self.away:
@@ -27,22 +27,42 @@ class Prefect:
         return list(self.shown)
 
     def add_schedule(self, _deployment: str, body: dict[str, Any]) -> None:
+        if self.refusing:
+            raise PrefectUnavailable("Prefect does not answer: ReadTimeout")
         self.shown.append({"id": body["slug"], **body})
 
 
 def test_what_prefect_lost_comes_back(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     prefect = Prefect()
     mirror = PrefectSchedules(sqlite, cast(PrefectApi, prefect))
+    monkeypatch.setattr(prefect_schedules, "_DOUBTED_S", 0.0)
     mirror.bring_up_to_date()
     assert len(prefect.shown) == 2
+    mirror.bring_up_to_date()  # nothing had to be done any more
     prefect.shown.clear()
     mirror.bring_up_to_date()
     assert prefect.shown == [], "it is not asked all the time"
-    monkeypatch.setattr(prefect_schedules, "_TRUSTED_S", 0.0)
+    mirror._look_at = 0.0  # some minutes later
     prefect.away = True
     with pytest.raises(PrefectUnavailable):
         mirror.bring_up_to_date()
-    monkeypatch.undo()
     prefect.away = False
+    mirror.bring_up_to_date()
+    assert len(prefect.shown) == 2
+
+
+def test_what_was_refused_or_went_at_once_is_shown_some_seconds_later(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefect_schedules, "_DOUBTED_S", 0.0)
+    prefect = Prefect()
+    mirror = PrefectSchedules(sqlite, cast(PrefectApi, prefect))
+    prefect.refusing = True
+    mirror.bring_up_to_date()
+    assert prefect.shown == []
+    prefect.refusing = False
+    mirror.bring_up_to_date()
+    assert len(prefect.shown) == 2
+    prefect.shown.clear()  # the deployment was written once more, as a client that had no answer does
     mirror.bring_up_to_date()
     assert len(prefect.shown) == 2

@@ -13,7 +13,7 @@ import onnx
 import pytest
 
 from registry.errors import InvalidModel, MlflowUnavailable
-from registry.runtime import adaptive_session, prepared
+from registry.runtime import adaptive_session, bounded_folder
 from registry.runtime.adaptive_session import AdaptiveSession, Host
 from registry.runtime.background import unhurried
 from registry.runtime.batching import Batcher, batching_pays
@@ -85,7 +85,7 @@ def test_a_prepared_graph_is_used_again_and_made_anew_when_damaged(host: Host, i
     graph.write_bytes(tiny.colour_classifier())
     (again,) = AdaptiveSession(tiny.blob_detector(), host).run(images[:1])
     assert np.array_equal(first, again)
-    assert not list(host.prepared.rglob(".prepare-*"))
+    assert not list(host.prepared.rglob(".draft-*"))
 
 
 def test_the_model_is_not_read_again_once_it_is_prepared(host: Host, images: np.ndarray) -> None:
@@ -105,11 +105,11 @@ def test_what_was_not_used_for_longest_makes_room(host: Host, monkeypatch: pytes
             if folder.stat().st_mtime > 10_000:
                 os.utime(folder, (used, used))
     AdaptiveSession(graphs[0], host)  # now the second is the one that was not used for longest
-    stale = host.prepared / "ab" / ".prepare-of-a-process-that-died"
+    stale = host.prepared / "ab" / ".draft-of-a-process-that-died"
     stale.mkdir(parents=True)
     os.utime(stale, (1_000, 1_000))
     size = sum(file.stat().st_size for file in host.prepared.rglob("*") if file.is_file())
-    monkeypatch.setattr(prepared, "KEPT_BYTES", size)
+    monkeypatch.setattr(bounded_folder, "KEPT_BYTES", size)
     AdaptiveSession(graphs[2], host)
     left = {folder.stat().st_mtime for folder in host.prepared.glob("*/*")}
     assert len(left) == 2

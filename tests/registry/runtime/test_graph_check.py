@@ -95,6 +95,21 @@ def a_weight_without_its_data():
     return build([node("Add", ("images", "w"))], [tensor])
 
 
+def a_weight_in_two_forms():
+    tensor = numpy_helper.from_array(np.zeros((3, 100, 100), np.float32), "w")
+    tensor.float_data.extend([0.0] * 4)
+    return build([node("Add", ("images", "w"))], [tensor])
+
+
+def a_size_among_many():
+    """Terabytes by a size that is cut out of a long list of numbers."""
+    numbers = numpy_helper.from_array(np.full(1_000, 1 << 14, np.int64), "numbers")
+    bounds = [numpy_helper.from_array(np.array([value], np.int64), name) for name, value in (("from", 0), ("to", 3))]
+    one = helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])
+    cut = node("Slice", ("numbers", "from", "to"), ("shape",))
+    return build([cut, node("Expand", ("one", "shape"))], [numbers, *bounds, one])
+
+
 def a_negative_size():
     return build([node("Add", ("images", "w"))], [TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[-4])])
 
@@ -182,6 +197,8 @@ BAD: list[tuple[Callable[[], onnx.ModelProto], str, str]] = [
     (terabytes_by_tile, "would take", "an image repeated"),
     (terabytes_by_weight, "declares", "a weight of four terabytes"),
     (a_weight_without_its_data, "carries fewer", "a truncated weight"),
+    (a_weight_in_two_forms, "malformed", "a weight in two forms"),
+    (a_size_among_many, "bytes", "a size cut out of a long list"),
     (a_negative_size, "negative", "a size below zero"),
     (lambda: loop(None), "not a constant", "a loop for ever"),
     (lambda: loop(10**9), "1000000000 rounds", "a loop of a billion rounds"),
@@ -275,3 +292,13 @@ GOOD = [
 @pytest.mark.parametrize(("data", "why"), GOOD, ids=[row[1] for row in GOOD])
 def test_an_ordinary_graph_passes(data, why):
     assert check_graph(data).graph.node
+
+
+def test_what_large_weights_hold_is_kept_and_what_follows_from_their_sizes_is_counted():
+    weight = numpy_helper.from_array(np.full((8, 3, 32, 32), 0.5, np.float32), "w")
+    made = build([node("Conv", ("images", "w"), pads=[16, 16, 15, 15])], [weight])
+    assert check_graph(made.SerializeToString()) == made
+    few, many = GraphLimits(total_bytes=2_000), GraphLimits(total_bytes=3_000)  # 3 + 8 channels of 8 x 8 floats
+    assert check_graph(made.SerializeToString(), many).graph.initializer[0].raw_data == weight.raw_data
+    with pytest.raises(InvalidModel, match="add up"):
+        check_graph(made.SerializeToString(), few)
