@@ -17,7 +17,7 @@ _SIGN_IN = frozenset(
     {"/api/v1/auth/login", "/api/v1/auth/register", "/api/v1/auth/refresh", "/auth/exchange"},
 )
 _PREDICT = frozenset({"/api/v1/inference/predict"})
-_UPLOAD = frozenset({*MODEL_UPLOADS, DATASET_IMPORTS, "/api/v1/inference/batch", VIDEOS})
+_UPLOAD = frozenset({*MODEL_UPLOADS, *DATASET_IMPORTS, "/api/v1/inference/batch", VIDEOS})
 _MOST_PROVEN = 10_000
 
 

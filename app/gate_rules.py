@@ -41,9 +41,9 @@ _PUBLIC_API = {
 }
 MODEL_UPLOADS = ("/api/v1/models", "/api/v1/models/upload")  # what counts as an upload: one makes room for the other
 MODEL_PULLS = "/api/v1/models/catalogue"
-DATASET_IMPORTS = "/api/v1/datasets"
+DATASET_IMPORTS = ("/api/v1/datasets", "/api/v1/datasets/imports")
 VIDEOS = "/api/v1/inference/video"
-_LARGE = frozenset({"/api/v1/models/upload", DATASET_IMPORTS, "/api/v1/inference/batch"})
+_LARGE = frozenset({"/api/v1/models/upload", *DATASET_IMPORTS, "/api/v1/inference/batch"})
 
 
 class Zone(Enum):

@@ -42,6 +42,7 @@ from registry.storage import Storage, open_storage
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges
 from registry.training.datasets.event_samples import EventSamples
+from registry.training.datasets.importing import Imports
 from registry.training.datasets.workspace import Workspace
 from registry.training.finetune.start import Trainings
 from registry.tuning.measuring import Measuring
@@ -81,6 +82,7 @@ class Platform:
     prefect: PrefectApi
     datasets: Datasets
     dataset_changes: DatasetChanges
+    imports: Imports
     trainings: Trainings
     history: History
     recordings: Recordings
@@ -143,6 +145,7 @@ class Platform:
             prefect=PrefectApi(settings),
             datasets=datasets,
             dataset_changes=dataset_changes,
+            imports=Imports(jobs, dataset_changes),
             trainings=starting.trainings,
             history=History(database, live),
             recordings=starting.recordings,

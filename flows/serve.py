@@ -66,6 +66,7 @@ def _deployments() -> "list[RunnerDeployment]":
     from flows.backup import backup
     from flows.batch import batch
     from flows.clean import clean
+    from flows.import_dataset import import_dataset
     from flows.optimise import optimise
     from flows.retrain import retrain
     from flows.schedules import schedules
@@ -73,7 +74,7 @@ def _deployments() -> "list[RunnerDeployment]":
     from flows.video import video
 
     module = EntrypointType.MODULE_PATH
-    flows = (batch, video, optimise, tune, retrain, clean, backup, schedules)
+    flows = (batch, video, optimise, tune, retrain, import_dataset, clean, backup, schedules)
     return [RunnerDeployment.from_flow(flow, flow.name, entrypoint_type=module) for flow in flows]
 
 

@@ -8,6 +8,7 @@
     answer                                            # the picture with the answer drawn on it
     answer.frame()                                    # the answer as a DataFrame
     job = nx.submit_batch("digit-detector", ["photos.zip"])  # beside the notebook, in the platform's runner
+    nx.import_dataset("bolts.zip", "bolts").watch(print)     # a dataset, or the next version of one, likewise
     job = nx.submit_batch("digit-detector", dataset="bolts/2")  # the pictures of a dataset's version
     job = nx.submit_video("digit-detector", "gate.mp4")      # tracks, counts and a film of a video, likewise
     job = nx.submit_video("digit-detector", camera="Gate", since="2026-11-27 08:00", until="2026-11-27 09:00")
@@ -42,7 +43,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.cameras.notebook import camera_events, event_picture, list_cameras
 from registry.jobs.notebook import backup, clean, job, list_jobs, submit_video
-from registry.training.datasets.notebook import submit_batch
+from registry.training.datasets.notebook import import_dataset, submit_batch
 from registry.training.finetune.notebook import fine_tune, submit_training
 from registry.tuning.notebook import optimise, tune
 
@@ -66,6 +67,7 @@ __all__ = [
     "event_picture",
     "fine_tune",
     "history",
+    "import_dataset",
     "job",
     "list_cameras",
     "list_jobs",

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, Path, Query, Response, UploadFile, status
+from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile, status
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.api.context import Caller, Paging, Rooms, listing
+from app.api.jobs import JobOut, accepted
 from registry.mlflow_file import AccessLevel
 from registry.models.quarantine import chunks_of
 from registry.training.datasets.catalogue import version_dict
@@ -141,12 +143,8 @@ def list_datasets(
     return listing([each.to_dict() for each in found], total, paging)
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, response_model=ImportAnswer)
-def import_dataset(  # noqa: PLR0913 - the fields of the form
+def _asked(  # noqa: PLR0913 - the fields of the form
     *,
-    rooms: Rooms,
-    caller: Caller,
-    file: Annotated[UploadFile, File(description="a zip archive: YOLO, COCO, Pascal VOC or folders of classes")],
     name: Annotated[str, Form(max_length=63, description="a new dataset, or one of yours that gets a version")],
     task: Annotated[DatasetTask | None, Form(description="found out when it is left out")] = None,
     format: Annotated[Format | None, Form(description="found out when it is left out")] = None,  # noqa: A002
@@ -155,13 +153,28 @@ def import_dataset(  # noqa: PLR0913 - the fields of the form
     note: Annotated[str, Form(max_length=LONGEST_TEXT, description="what is new in this version")] = "",
     split: Annotated[str, Form(max_length=1_000, description="a plan as JSON, to divide the samples anew")] = "",
     new_test: Annotated[bool, Form(description="take the archive's test split instead of the parent's")] = False,
-) -> Any:
+) -> NewVersion:
+    return NewVersion(name, Wanted(format, task), description, access_level, note, plan_of(split), new_test)
+
+
+Archive = Annotated[UploadFile, File(description="a zip archive: YOLO, COCO, Pascal VOC or folders of classes")]
+Asked = Annotated[NewVersion, Depends(_asked)]
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, response_model=ImportAnswer)
+def import_dataset(rooms: Rooms, caller: Caller, file: Archive, new: Asked) -> Any:
     """Import an archive as a new dataset, or as the next version of one; all of it or nothing."""
-    new = NewVersion(name, Wanted(format, task), description, access_level, note, plan_of(split), new_test)
     chunks = chunks_of(file.file, rooms.live.latest().upload_max_mb)
     version, report = rooms.dataset_changes.receive(caller, chunks, new)
-    summary = rooms.datasets.get(caller, name)
+    summary = rooms.datasets.get(caller, new.name)
     return {"dataset": summary.to_dict(), "version": version_dict(version), "report": report}
+
+
+@router.post("/imports", status_code=status.HTTP_202_ACCEPTED, response_model=JobOut)
+def start_import(request: Request, rooms: Rooms, caller: Caller, file: Archive, new: Asked) -> JSONResponse:
+    """Import an archive as a job, for one that takes longer than a request should; follow it at `Location`."""
+    chunks = chunks_of(file.file, rooms.live.latest().upload_max_mb)
+    return accepted(request, rooms, rooms.imports.start(caller, file.filename or "", chunks, new))
 
 
 @router.get("/{name}", response_model=DatasetOut)

@@ -1,13 +1,14 @@
 """The form that takes a dataset in, and what was found in it."""
 
+from collections.abc import Iterable
 from typing import get_args
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.ui import dataset_report
 from app.ui.dataset_row import TASKS, open_dataset
 from app.ui.frame import card
+from app.ui.job_row import open_job
 from app.ui.model_row import ACCESS
 from app.ui.session import platform
 from app.ui.states import error_box
@@ -26,6 +27,7 @@ from registry.training.datasets.sample import DatasetTask
 FORMATS = {"yolo": "YOLO", "coco": "COCO", "voc": "Pascal VOC", "folders": "A folder for each class"}
 _LEVELS: tuple[AccessLevel, ...] = get_args(AccessLevel)
 _DONE = "datasets.imported"
+IN_PAGE_MOST_BYTES = 32 << 20  # a larger archive is imported by a job
 _DIVIDE = {False: "Keep the archive's", True: "Divide anew"}
 
 
@@ -45,7 +47,8 @@ def _form(actor: Actor) -> None:
         st.markdown(
             ":gray[A zip archive in the layout of YOLO, COCO or Pascal VOC, or with a folder for each class. Every "
             "picture is decoded and every label checked; what cannot be used is left out and listed. The name of a "
-            f"dataset of yours gives it a new version. Up to {limit_mb:,} MiB.]"
+            f"dataset of yours gives it a new version. Up to {limit_mb:,} MiB; an archive of more than "
+            f"{IN_PAGE_MOST_BYTES >> 20} MiB becomes a job, which goes on when you leave the page.]"
         )
         file = st.file_uploader("Archive", type=["zip"], key="dataset_import.file", max_upload_size=limit_mb)
         left, right = st.columns(2)
@@ -62,7 +65,12 @@ def _form(actor: Actor) -> None:
         st.session_state.pop(_DONE, None)
         new = NewVersion(name.strip(), wanted, text.strip(), level, note.strip(), SplitPlan() if divide else None)
         try:
-            st.session_state[_DONE] = (new.name, *_send(actor, file, new))
+            if file is None:
+                raise InvalidInput("no archive was chosen", hint="Choose a zip archive first.")
+            chunks = chunks_of(file, limit_mb)
+            if file.size > IN_PAGE_MOST_BYTES:
+                open_job(platform().imports.start(actor, file.name, chunks, new).id)
+            st.session_state[_DONE] = (new.name, *_imported(actor, chunks, new))
         except RegistryError as error:
             error_box(error)
 
@@ -86,9 +94,7 @@ def _choices() -> tuple[Wanted, bool]:
     return Wanted(form, task), divide
 
 
-def _send(actor: Actor, file: UploadedFile | None, new: NewVersion) -> tuple[DatasetVersion, ImportReport]:
-    if file is None:
-        raise InvalidInput("no archive was chosen", hint="Choose a zip archive first.")
+def _imported(actor: Actor, chunks: Iterable[bytes], new: NewVersion) -> tuple[DatasetVersion, ImportReport]:
     bar = st.progress(0.0, "Receiving the archive")
 
     def tell(done: int, total: int) -> None:
@@ -96,7 +102,6 @@ def _send(actor: Actor, file: UploadedFile | None, new: NewVersion) -> tuple[Dat
             bar.progress(done / total if total else 1.0, f"Looked at {done:,} of {many(total, 'picture')}")
 
     try:
-        chunks = chunks_of(file, platform().live.current().upload_max_mb)
         return platform().dataset_changes.receive(actor, chunks, new, tell)
     finally:
         bar.empty()

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import streamlit as st
 
-from app.ui import care_result, optimisation_result, training_curves, training_result, video_result
+from app.ui import care_result, import_result, optimisation_result, training_curves, training_result, video_result
 from app.ui.frame import card, page_header
 from app.ui.job_downloads import downloads
 from app.ui.job_row import act_button, progress_line, state_badge, title, training_about
@@ -17,7 +17,7 @@ from app.ui.text import many, plain
 from registry.access import Action, Actor, allowed
 from registry.errors import RegistryError
 from registry.jobs.batch_results import first_pictures
-from registry.jobs.kinds import BATCH, TRAIN, VIDEO
+from registry.jobs.kinds import BATCH, IMPORT, TRAIN, VIDEO
 from registry.records.jobs import is_final
 
 _POLL_S = 1.0
@@ -27,6 +27,7 @@ _RESULTS = {
     "tune": optimisation_result.draw,
     "clean": care_result.clean,
     "backup": care_result.backup,
+    IMPORT.name: import_result.draw,
     TRAIN.name: training_result.draw,
     VIDEO.name: video_result.draw,
 }
@@ -76,6 +77,8 @@ def _about(job: dict[str, Any]) -> str:
     if job["kind"] == TRAIN.name:
         return training_about(job)
     again = f", run {job['attempts']}" if job["attempts"] > 1 else ""
+    if job["kind"] == IMPORT.name:
+        return plain(f"{about['file'] or 'An archive'}, sent by {job['owner']}{again}.")
     if job["kind"] == VIDEO.name:
         return plain(f"Version {about.get('version')} on {about.get('name')}, started by {job['owner']}{again}.")
     if job["kind"] != BATCH.name:

@@ -11,7 +11,7 @@ from app.ui.states import error_box
 from app.ui.text import ago, badge_text, many, plain
 from registry.access import Actor
 from registry.errors import RegistryError
-from registry.jobs.kinds import KINDS, TRAIN
+from registry.jobs.kinds import IMPORT, KINDS, TRAIN
 from registry.records.jobs import is_final
 
 STATES = {
@@ -46,6 +46,8 @@ def title(job: dict[str, Any]) -> str:
     name = kind.title if kind else job["kind"]
     if job["kind"] == TRAIN.name:
         return plain(f"{name} of {about['model']}")
+    if job["kind"] == IMPORT.name:
+        return plain(f"{name} of {about['name']}")
     return plain(f"{name} with {about['model']}" if "model" in about else name)
 
 

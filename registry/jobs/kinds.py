@@ -12,6 +12,7 @@ from registry.access.live import LiveSettings
 from registry.errors import InvalidInput
 from registry.jobs.batch_parameters import BatchParameters
 from registry.jobs.care_parameters import BackupParameters, CleanParameters
+from registry.jobs.dataset_parameters import ImportParameters
 from registry.jobs.train_parameters import TrainParameters
 from registry.jobs.tuning_parameters import OptimiseParameters, TuneParameters
 from registry.jobs.video.parameters import VideoParameters
@@ -42,9 +43,10 @@ BATCH = Kind("batch", "Batch inference", BatchParameters, lambda live: live.batc
 OPTIMISE = Kind("optimise", "Optimisation", OptimiseParameters, lambda _live: 1, alone=True)
 TUNE = Kind("tune", "Tuning", TuneParameters, lambda _live: 1, alone=True)
 TRAIN = Kind("train", "Training", TrainParameters, lambda _live: 1, alone=True)
+IMPORT = Kind("import", "Dataset import", ImportParameters, lambda _live: 1)
 CLEAN = Kind("clean", "Clean-up", CleanParameters, lambda _live: 1, beside=True)
 BACKUP = Kind("backup", "Backup", BackupParameters, lambda _live: 1, beside=True)
-KINDS = {kind.name: kind for kind in (BATCH, VIDEO, OPTIMISE, TUNE, TRAIN, CLEAN, BACKUP)}
+KINDS = {kind.name: kind for kind in (BATCH, VIDEO, OPTIMISE, TUNE, TRAIN, IMPORT, CLEAN, BACKUP)}
 
 
 def kind_of(name: str) -> Kind:

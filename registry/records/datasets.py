@@ -58,6 +58,7 @@ class DatasetVersion(SQLModel, table=True):
     created_by: str = Field(max_length=64)
     created_at: datetime = _now()
     pushed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime(), nullable=True))
+    job_id: str | None = Field(default=None, max_length=32, index=True)  # of the job that imported it
 
 
 def every(session: Session) -> Sequence[DatasetRecord]:
@@ -110,6 +111,11 @@ def versions(session: Session, dataset_id: str) -> Sequence[DatasetVersion]:
     """Every version of a dataset, newest first."""
     wanted = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id)
     return session.exec(wanted.order_by(col(DatasetVersion.number).desc())).all()
+
+
+def made_by(session: Session, job_id: str) -> DatasetVersion | None:
+    """The version that a job imported, if it came to be."""
+    return session.exec(select(DatasetVersion).where(DatasetVersion.job_id == job_id)).first()
 
 
 def newest(session: Session) -> dict[str, DatasetVersion]:

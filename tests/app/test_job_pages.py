@@ -7,7 +7,11 @@ from streamlit.testing.v1 import AppTest
 from registry.access import Actor
 from registry.access.actor import of_user
 from registry.jobs.batch_parameters import BatchParameters
+from registry.jobs.dataset_parameters import ImportParameters
+from registry.jobs.files import JobFiles
 from registry.records import Job, JobState, Role, jobs
+from registry.training.datasets.problems import Findings, ProblemKind
+from registry.training.datasets.sample import DatasetTask
 
 if TYPE_CHECKING:
     from tests.app.conftest import Pages
@@ -44,3 +48,23 @@ def test_a_failed_job_is_tried_again_from_its_page(pages: "Pages") -> None:
     assert pages.platform.jobs.get(actor, job.id).state == JobState.QUEUED
     assert not {"Try again"} & set(_buttons(drawn)), "it waits"
     assert "Cancel" in _buttons(drawn)
+
+
+def test_an_import_that_is_done_leads_to_its_dataset(pages: "Pages") -> None:
+    user = pages.person(Role.ENGINEER)
+    actor = of_user(user, "session")
+    given = ImportParameters(name="bolts", file="line-3.zip")
+    job = pages.platform.jobs.start(actor, "import", given, total=40)
+    found = Findings()
+    found.add(ProblemKind.DUPLICATE, "left out", "the same picture as a.png", "b.png")
+    report = found.report("coco", DatasetTask.DETECT, 39, 120).model_dump_json().encode()
+    size = JobFiles(pages.platform.storage, job.id).put("results", "0/report.json", report)
+    result = {"dataset": "bolts", "version": 2, "images": 39, "objects": 120, "problems": 1}
+    files = [{"name": "report.json", "key": "0/report.json", "size_bytes": size}]
+    with pages.platform.database.write() as session:
+        jobs.end(session, job.id, 0, JobState.SUCCEEDED, result={**result, "files": files})
+    drawn = pages.draw(jobs_page, user, job=job.id)
+    assert not drawn.exception
+    assert drawn.success[0].value == "**bolts** version 2: 39 images with 120 labels (COCO)."
+    assert "Open the dataset" in _buttons(drawn)
+    assert any("sent by" in each.value for each in [*drawn.markdown, *drawn.caption])

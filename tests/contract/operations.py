@@ -368,6 +368,7 @@ TABLE = [
     Row("delete", "/inference/gallery/{entry_id}", "404 404 404 404", "foreign", _foreign_entry),
     Row("get", "/datasets", EVERYBODY),
     Row("post", "/datasets", BUILDERS, prepare=import_of_a_zip),
+    Row("post", "/datasets/imports", BUILDERS, prepare=import_of_a_zip),
     *(
         Row("get", f"/datasets/{{name}}{path}", expected, on, on_dataset(Role.ADMIN, level, **more))
         for path, more in (

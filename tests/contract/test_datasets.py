@@ -40,6 +40,23 @@ def send(house: House, data: bytes, role: Role = Role.ENGINEER, key: str = "", *
     return house.client.post(BASE, files={"file": ("any.zip", data)}, data=fields, headers=headers)
 
 
+def test_an_import_may_be_a_job(house: House) -> None:
+    files = {"file": ("digits.zip", digits())}
+    sent = house.client.post(
+        f"{BASE}/imports", files=files, data={"name": "of-a-job"}, headers=house.bearers[Role.ENGINEER]
+    )
+    assert sent.status_code == 202, sent.text
+    job = sent.json()
+    assert (job["kind"], job["state"], job["parameters"]["file"]) == ("import", "queued", "digits.zip")
+    followed = house.client.get(sent.headers["location"], headers=house.bearers[Role.ENGINEER])
+    assert followed.json()["id"] == job["id"]
+    no_archive = {"file": ("digits.zip", b"no archive")}
+    refused = house.client.post(
+        f"{BASE}/imports", files=no_archive, data={"name": "none"}, headers=house.bearers[Role.ENGINEER]
+    )
+    refusal(refused, 422, "archive_invalid")
+
+
 def get(house: House, path: str, role: Role = Role.ENGINEER, **query: object) -> httpx.Response:
     return house.client.get(f"{BASE}{path}", params=query, headers=house.bearers[role])  # type: ignore[arg-type]
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -251,6 +252,20 @@ def test_the_command_line_submits_watches_and_lists(works: "Works", film: Path) 
     asked = ["--fps", "2", "--no-annotate", "--wait"]
     analysed = nexusai("submit", "video", str(film), "--model", "digit-detector", *asked)
     assert (analysed["state"], analysed["result"]["pictures"]) == ("succeeded", 120)
+
+
+def test_a_dataset_is_imported_there(works: "Works") -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted((PROJECT_ROOT / "data" / "samples").glob("*.jpg")):
+            archive.write(path, f"scenes/{path.name}")
+    asked = {"files": {"file": ("scenes.zip", packed.getvalue())}, "data": {"name": "scenes", "task": "classify"}}
+    job = works.client.post("/api/v1/datasets/imports", **asked).raise_for_status().json()
+    ended = _reaches(works, job["id"], "succeeded", "failed")
+    assert ended["state"] == "succeeded", ended["error"]
+    versions = works.client.get("/api/v1/datasets/scenes/versions").raise_for_status().json()
+    assert [each["images"] for each in versions["items"]] == [ended["result"]["images"]]
+    assert ended["result"]["images"] > 1
 
 
 def test_a_backup_and_a_tune_run_there_too(works: "Works") -> None:

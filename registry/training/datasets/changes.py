@@ -50,6 +50,7 @@ class NewVersion:
     note: str = ""
     split: SplitPlan | None = None
     new_test: bool = False
+    job_id: str | None = None  # of the job that imports it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,10 @@ class DatasetChanges:
         self._datasets = datasets
         self._workspace = datasets.workspace
         self._quarantine = Quarantine(settings, live)
+
+    def check(self, actor: Actor, new: NewVersion) -> None:
+        """Raise what `add` would that can be known without the source."""
+        self._check(actor, new)
 
     def receive(
         self, actor: Actor, chunks: Iterable[bytes], new: NewVersion, progress: Progress = lambda _done, _total: None
@@ -245,6 +250,7 @@ class DatasetChanges:
             classes=list(dataset.classes),
             splits=figures.images_by_split,
             created_by=actor.name,
+            job_id=new.job_id,
         )
         wanted = DatasetRecord(
             name=new.name,

@@ -22,6 +22,7 @@ from registry.settings import Settings
 from registry.testing import onnx_models as made
 from registry.testing.films import keep_recorded
 from registry.testing.odd_videos import tiny_video
+from registry.training.datasets import notebook as datasets_in_notebook
 from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges, NewVersion
 from registry.training.datasets.workspace import Workspace
@@ -45,7 +46,7 @@ def model(
     monkeypatch.setenv("NEXUSAI_MLFLOW_TRACKING_URI", tracking_uri(mlflow_home))
     monkeypatch.setenv("NEXUSAI_STORAGE_URL", str(tmp_path / "storage"))
     rooms = (trainings_in_notebook._rooms, cameras_in_notebook._rooms)
-    opened = (in_notebook.rooms, *rooms, tuning_in_notebook._measuring)
+    opened = (in_notebook.rooms, *rooms, tuning_in_notebook._measuring, datasets_in_notebook._imports)
     for each in opened:
         each.cache_clear()
     yield unique
@@ -99,6 +100,25 @@ def test_a_training_is_submitted(model: str, sqlite: Database, settings: Setting
     told = nx.submit_training(model, "digits", epochs=3, new_classes=True).status()
     about = told["parameters"]
     assert (told["kind"], about["parent"], about["dataset_version"], about["epochs"]) == ("train", f"{model}/1", 1, 3)
+
+
+def test_a_dataset_is_imported(model: str, pack: Pack, tmp_path: Path) -> None:
+    archive = pack({"data.yaml": "names: [spot]\n", "images/train/1.png": picture()})
+    plan = {"by": "group", "train": 0.5, "val": 0.25, "test": 0.25}
+    told = nx.import_dataset(archive, "spots", format="yolo", task="detect", note="first", split=plan).status()
+    about = told["parameters"]
+    assert (told["kind"], about["name"], about["file"], about["note"]) == ("import", "spots", archive.name, "first")
+    assert about["split"]["val"] == 0.25
+    for given, says in (
+        ({"format": "tfrecord"}, "no format"),
+        ({"task": "count"}, "not a task"),
+        ({"split": {"train": 2}}, "plan of splits"),
+        ({"name": "../up"}, "name"),
+    ):
+        with pytest.raises(InvalidInput, match=says):
+            nx.import_dataset(**{"archive": archive, "name": "spots"} | given)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="is not a file"):
+        nx.import_dataset(tmp_path, "spots")
 
 
 def test_care_is_submitted_and_a_clean_up_only_counts_unless_it_is_told_to(model: str) -> None:
