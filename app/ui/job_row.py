@@ -133,6 +133,8 @@ def _outcome(job: dict[str, Any]) -> str:
         return plain(f"{made}: {headline} {result['figures'][headline]:.3f} on the test split")
     if job["kind"] == TRAIN.name and result.get("epochs"):
         return f"Stopped after {result['epochs']} epochs; the best network until then is kept."
+    if job["kind"] == IMPORT.name and result:
+        return plain(f"{result['dataset']} version {result['version']}: {many(result['images'], 'image')}", longest=160)
     if "verdict" in result:
         return plain(result["verdict"], longest=160)
     if "tracks" in result:

@@ -24,8 +24,8 @@ class Kind:
     has failed.
 
     A kind that must not run twice has `most_losses` 0. What is `beside` runs beside the total of jobs at once: the care
-    of a platform waits for nobody's long jobs. What is `alone` measures, or takes every core: on a machine with few of
-    them it runs beside no other job.
+    of a platform, and what is sent to it, wait for nobody's long jobs. What is `alone` measures, or takes every core:
+    on a machine with few of them it runs beside no other job.
     """
 
     name: str
@@ -43,7 +43,7 @@ BATCH = Kind("batch", "Batch inference", BatchParameters, lambda live: live.batc
 OPTIMISE = Kind("optimise", "Optimisation", OptimiseParameters, lambda _live: 1, alone=True)
 TUNE = Kind("tune", "Tuning", TuneParameters, lambda _live: 1, alone=True)
 TRAIN = Kind("train", "Training", TrainParameters, lambda _live: 1, alone=True)
-IMPORT = Kind("import", "Dataset import", ImportParameters, lambda _live: 1)
+IMPORT = Kind("import", "Dataset import", ImportParameters, lambda _live: 1, beside=True)
 CLEAN = Kind("clean", "Clean-up", CleanParameters, lambda _live: 1, beside=True)
 BACKUP = Kind("backup", "Backup", BackupParameters, lambda _live: 1, beside=True)
 KINDS = {kind.name: kind for kind in (BATCH, VIDEO, OPTIMISE, TUNE, TRAIN, IMPORT, CLEAN, BACKUP)}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from app.ui.dataset_import import IN_PAGE_MOST_BYTES
 from registry.settings import PROJECT_ROOT
 from registry.testing.platform import Running
 from registry.testing.video import Clip, write_digit_clip
@@ -196,6 +197,27 @@ def test_an_optimisation_is_started_by_a_click_and_says_which_gate_a_form_did_no
     settled(page)
     if not (pictures / "optimisation.png").exists():
         page.screenshot(path=pictures / "optimisation.png")
+
+
+def test_a_large_dataset_is_imported_by_a_job_and_opened_from_it(
+    page: Page, fresh: Running, tmp_path: Path, settled: Callable[[Page], None]
+) -> None:
+    archive = tmp_path / "scenes.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        for path in SAMPLES:
+            out.write(path, f"scenes/{path.name}")
+        out.writestr("raw.bin", bytes(IN_PAGE_MOST_BYTES))  # nothing that an import reads
+    page.goto(f"{fresh.url}/datasets")
+    page.get_by_role("button", name="Import dataset").click()
+    page.locator("input[type=file]").set_input_files(archive)
+    expect(page.get_by_text("scenes.zip")).to_be_visible()
+    page.get_by_label("Name", exact=True).fill("scenes")
+    page.get_by_role("button", name="Check and import").click()
+    expect(page.get_by_role("heading", name="Dataset import of scenes")).to_be_visible(timeout=_MINUTES)
+    expect(page.get_by_text(re.compile("scenes version 1: [0-9]+ images with"))).to_be_visible(timeout=_MINUTES)
+    settled(page)
+    page.get_by_role("button", name="Open the dataset").click()
+    expect(page.get_by_role("heading", name="scenes")).to_be_visible()
 
 
 def _choose(page: Page, field: str, option: str) -> None:
