@@ -37,12 +37,13 @@ def draw(actor: Actor) -> None:
                 "Confidence", 0.0, 1.0, None, 0.05, key="batch.confidence", placeholder="From the model's card"
             )
         with left, st.form("batch.form", border=False):  # a form waits until its files have arrived
+            limit_mb = platform().live.current().upload_max_mb
             files = st.file_uploader(
-                "Images, or zip archives of images",
+                f"Images, or zip archives of images, each up to {limit_mb:,} MiB",
                 type=_TYPES,
                 accept_multiple_files=True,
                 key="batch.files",
-                max_upload_size=platform().live.current().upload_max_mb,
+                max_upload_size=limit_mb,
             )
             folder, dataset = _folder(actor), _dataset(actor)
             annotate = st.checkbox("Also make annotated pictures", key="batch.annotate")

@@ -47,10 +47,11 @@ def _form(actor: Actor) -> None:
         st.markdown(
             ":gray[A zip archive in the layout of YOLO, COCO or Pascal VOC, or with a folder for each class. Every "
             "picture is decoded and every label checked; what cannot be used is left out and listed. The name of a "
-            f"dataset of yours gives it a new version. Up to {limit_mb:,} MiB; an archive of more than "
-            f"{IN_PAGE_MOST_BYTES >> 20} MiB becomes a job, which goes on when you leave the page.]"
+            f"dataset of yours gives it a new version. More than {IN_PAGE_MOST_BYTES >> 20} MiB are imported by a job, which "
+            "goes on when you leave the page.]"
         )
-        file = st.file_uploader("Archive", type=["zip"], key="dataset_import.file", max_upload_size=limit_mb)
+        label = f"Zip archive, up to {limit_mb:,} MiB"
+        file = st.file_uploader(label, type=["zip"], key="dataset_import.file", max_upload_size=limit_mb)
         left, right = st.columns(2)
         name = left.text_input("Name", key="dataset_import.name", max_chars=63, placeholder="bolts-line-3")
         level = right.selectbox(

@@ -65,6 +65,9 @@ _SHEET = """
 [data-testid="stSidebarHeader"] { padding-top: 1rem; padding-bottom: .25rem; height: auto; }
 [data-testid="stSidebarNavSeparator"] { display: none; }
 [data-testid="stSidebarNavLink"] { border-radius: .55rem; padding-block: .4rem; }
+/* Streamlit rounds a limit of half a gigabyte to "1GB": these labels tell it */
+:is(.st-key-dataset_import-file, .st-key-batch-files, .st-key-video-file)
+  [data-testid="stFileUploaderDropzoneInstructions"] { display: none; }
 .st-key-card_links a { justify-content: flex-start; padding: .25rem .55rem; min-height: 2.1rem; }
 .st-key-settings_categories button { justify-content: flex-start; min-height: 2.3rem; padding-inline: .7rem; }
 .st-key-settings_categories button > div { width: 100%; justify-content: flex-start; }

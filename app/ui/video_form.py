@@ -76,7 +76,7 @@ def _recorded(part: RecordedPart) -> None:
 def _file() -> UploadedFile | None:
     limits = platform().live.current()
     return st.file_uploader(
-        "A video",
+        f"A video, up to {limits.upload_max_mb:,} MiB",
         type=_TYPES,
         key="video.file",
         max_upload_size=limits.upload_max_mb,
