@@ -47,8 +47,8 @@ def _form(actor: Actor) -> None:
         st.markdown(
             ":gray[A zip archive in the layout of YOLO, COCO or Pascal VOC, or with a folder for each class. Every "
             "picture is decoded and every label checked; what cannot be used is left out and listed. The name of a "
-            f"dataset of yours gives it a new version. More than {IN_PAGE_MOST_BYTES >> 20} MiB are imported by a job, which "
-            "goes on when you leave the page.]"
+            f"dataset of yours gives it a new version. More than {IN_PAGE_MOST_BYTES >> 20} MiB are imported by a job, "
+            "which goes on when you leave the page.]"
         )
         label = f"Zip archive, up to {limit_mb:,} MiB"
         file = st.file_uploader(label, type=["zip"], key="dataset_import.file", max_upload_size=limit_mb)

@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Iterable
 from functools import partial
+from typing import cast
 
 from registry.access import Actor
 from registry.errors import InvalidArchive
@@ -64,10 +65,10 @@ def import_as_job(run: JobRun, rooms: JobRooms) -> Result:
     if version is None:
         version, report = _imported(run, rooms, datasets, _new_version(given, run.job_id))
     else:
-        report = datasets.open(run.owner(), given.name, version.number).report
+        report = cast(ImportReport, datasets.open(run.owner(), given.name, version.number).report)  # imports have one
     key = f"{run.ticket}/{REPORT}"
-    text = report.model_dump_json() if report else "{}"
-    files = [{"name": REPORT, "key": key, "size_bytes": run.files.put("results", key, text.encode())}]
+    size = run.files.put("results", key, report.model_dump_json().encode())
+    files = [{"name": REPORT, "key": key, "size_bytes": size}]
     about = {"dataset": given.name, "version": version.number, "problems": version.problems}
     return {**about, "images": version.images, "objects": version.objects, "files": files}
 
