@@ -1,7 +1,9 @@
 """What each role finds on a model's page, and what becomes of a press that is refused."""
 
+import io
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +24,18 @@ from registry.models.types import CHAMPION
 from registry.records import Role
 from registry.runtime.card import MODEL_FILE
 from registry.settings import Settings, load_settings
-from registry.testing.onnx_models import BLOB_CARD, BLOB_NMS_CARD, blob_detector, blob_detector_with_nms
+from registry.testing.onnx_models import (
+    BLOB_CARD,
+    BLOB_NMS_CARD,
+    BLOB_SEGMENT_CARD,
+    COLOURS,
+    blob_detector,
+    blob_detector_with_nms,
+    blob_segmenter,
+)
+from registry.testing.requirements import require_package
+from registry.training.datasets.changes import NewVersion
+from registry.vision.encoding import encode_png
 
 PASSWORD = "engine-of-analysis"
 PATIENCE_S = 60
@@ -285,3 +298,39 @@ def test_an_upload_whose_alias_stayed_says_so_beside_its_success(
         assert "is registered" in drawn.success[0].value
         assert [("champion stays where it is" in box.value) for box in drawn.warning] == [True] * warned
     assert rooms.models.get(owner, shared).aliases == {CHAMPION: 5}
+
+
+def _outlined(*classes: str, boxes_only: bool = False) -> bytes:
+    """Four pictures with an object each, outlined or boxed, two of them to learn from, as YOLO in a zip archive."""
+    packed = io.BytesIO()
+    row = "0.5 0.5 0.4 0.4" if boxes_only else "0.3 0.3 0.7 0.3 0.7 0.7 0.3 0.7"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("data.yaml", f"names: [{', '.join(classes)}]\n")
+        for number, split in enumerate(("train", "train", "val", "test")):
+            noise = np.random.default_rng(number).integers(0, 255, (32, 32, 3), np.uint8)
+            archive.writestr(f"images/{split}/{number}.png", encode_png(noise))
+            archive.writestr(f"labels/{split}/{number}.txt", f"0 {row}\n")
+    return packed.getvalue()
+
+
+def test_the_optimise_tab_offers_the_datasets_that_can_judge_a_model(
+    rooms: Platform, people: dict[str, Actor], unique: str
+) -> None:
+    require_package("dvc", "train")
+    owner, first = people["owner"], COLOURS[0]
+    sent = {
+        "outlines": _outlined(first),
+        "boxes": _outlined(first, boxes_only=True),
+        "others": _outlined("an unknown class"),
+    }
+    for name, archive in sent.items():
+        rooms.dataset_changes.receive(owner, iter([archive]), NewVersion(f"{name}-{unique}"))
+    offered = {}
+    for kind, card, model in (("segment", BLOB_SEGMENT_CARD, blob_segmenter()), ("detect", BLOB_CARD, blob_detector())):
+        rooms.models.publish(owner, Draft(f"{unique}-{kind}", {MODEL_FILE: model}, card, alias=CHAMPION))
+        drawn = _draw(_detail, owner, f"{unique}-{kind}", tab="Optimise")
+        assert not drawn.exception
+        [choice] = [each for each in drawn.selectbox if each.label == "Dataset"]
+        offered[kind] = {each for each in choice.options if unique in each}
+    assert offered["segment"] == {f"outlines-{unique}, version 1"}
+    assert offered["detect"] == {f"outlines-{unique}, version 1", f"boxes-{unique}, version 1"}
