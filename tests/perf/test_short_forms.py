@@ -111,11 +111,12 @@ def test_every_frame_during_hot_swaps_has_one_end(engine: Engine, cameras: Sourc
 
 
 def test_figures_are_those_of_what_was_accepted() -> None:
-    flood = Outcome(seconds=2.0, answers=[(0.0, 0.1), (0.0, 0.3)], refusals=[0.004, 0.002, 0.003])
+    flood = Outcome(seconds=2.0, answers=[(0.3, 0.3), (1.6, 0.1)], refusals=[0.004, 0.002, 0.003])
     assert flood_figures(flood) == {
         "accepted_a_second": 1.0,
         "accepted_p50_ms": 300.0,
         "accepted_p99_ms": 300.0,
+        "accepted_p99_later_ms": pytest.approx(100.0),
         "refused": 3,
         "refusal_p50_ms": 3.0,
     }
