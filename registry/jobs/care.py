@@ -17,7 +17,7 @@ from registry.errors import Unavailable
 from registry.jobs.kinds import KINDS
 from registry.jobs.room import Room
 from registry.jobs.running import pause_after
-from registry.records import Database, Job, JobState, jobs, one_at_a_time, utc_now
+from registry.records import Aging, Database, Job, JobState, jobs, one_at_a_time, utc_now
 
 SILENT_S = 12.0  # a run that did not beat for so long is dead
 QUIET_S = 4.0  # then it is looked up whether it was cancelled where it ran
@@ -79,9 +79,10 @@ class Care:
         runner_id: str,
         silence: Silence | None = None,
         cores: int | None = None,
+        aging: Aging | None = None,
     ) -> None:
         self._database, self._live, self._runs, self._id = database, live, runs, runner_id
-        self._silence, self._cores = silence or Silence(), cores
+        self._silence, self._cores, self._aging = silence or Silence(), cores, aging or Aging()
 
     def step(self) -> None:
         """One pass. Raises DatabaseUnavailable; when the engine is away, jobs wait and say so."""
@@ -173,7 +174,8 @@ class Care:
         live, now = self._live.current(), utc_now()
         with self._database.write() as session:
             one_at_a_time(session.connection(), "hand over jobs")
-            room = Room(live, (*jobs.running(session), *jobs.handed_over(session)), self._cores)
+            busy = (*jobs.running(session), *jobs.handed_over(session))
+            room = Room(live, busy, self._cores, clock_counts=self._aging.counts())
             waiting = [job for kind in KINDS for job in jobs.waiting(session, kind, now)]
             for job in sorted(waiting, key=lambda each: (each.created_at, each.id)):
                 if job.cancel_requested_at is not None and not job.attempts:

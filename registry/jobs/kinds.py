@@ -25,7 +25,7 @@ class Kind:
 
     A kind that must not run twice has `most_losses` 0. What is `beside` runs beside the total of jobs at once: the care
     of a platform, and what is sent to it, wait for nobody's long jobs. What is `alone` measures, or takes every core:
-    on a machine with few of them it runs beside no other job.
+    on a machine with few of them it runs beside no other job. What `ages` things waits where the clock was set forward.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Kind:
     most_losses: int = 3
     beside: bool = False
     alone: bool = False
+    ages: bool = False
 
 
 VIDEO = Kind("video", "Video analysis", VideoParameters, lambda live: live.video_jobs_at_once)
@@ -44,7 +45,7 @@ OPTIMISE = Kind("optimise", "Optimisation", OptimiseParameters, lambda _live: 1,
 TUNE = Kind("tune", "Tuning", TuneParameters, lambda _live: 1, alone=True)
 TRAIN = Kind("train", "Training", TrainParameters, lambda _live: 1, alone=True)
 IMPORT = Kind("import", "Dataset import", ImportParameters, lambda _live: 1, beside=True)
-CLEAN = Kind("clean", "Clean-up", CleanParameters, lambda _live: 1, beside=True)
+CLEAN = Kind("clean", "Clean-up", CleanParameters, lambda _live: 1, beside=True, ages=True)
 BACKUP = Kind("backup", "Backup", BackupParameters, lambda _live: 1, beside=True)
 KINDS = {kind.name: kind for kind in (BATCH, VIDEO, OPTIMISE, TUNE, TRAIN, IMPORT, CLEAN, BACKUP)}
 

@@ -9,17 +9,21 @@ from registry.records import Job
 
 FEW_CORES = 4  # with fewer a job that measures or trains runs alone
 WAITS_FOR_OTHERS = f"It runs alone on a machine with fewer than {FEW_CORES} cores, once the jobs before it have ended."
+WAITS_FOR_THE_CLOCK = "The clock was set forward. Until that is an hour ago, what is old by it may not be."
 WAITS_FOR_ONE_ALONE = f"Before it comes a job that runs alone on a machine with fewer than {FEW_CORES} cores."
 
 
 class Room:
     """The room for further jobs beside those that are busy; `cores` None: they run elsewhere, nobody knows on how many.
 
-    A job that waits until it can run alone is overtaken by none that came later.
+    Where the clock does not count, nothing runs that goes by how old things are. A job that waits until it can run
+    alone is overtaken by none that came later.
     """
 
-    def __init__(self, live: LiveSettings, busy: Iterable[Job], cores: int | None) -> None:
-        self._live = live
+    def __init__(
+        self, live: LiveSettings, busy: Iterable[Job], cores: int | None, *, clock_counts: bool = True
+    ) -> None:
+        self._live, self._clock_counts = live, clock_counts
         self._busy = Counter(job.kind for job in busy)
         self._is_small = cores is not None and cores < FEW_CORES
         self._one_waits = False
@@ -27,7 +31,9 @@ class Room:
     def admits(self, job: Job) -> bool:
         """Whether the next of the waiting jobs may start; then it is busy. Otherwise its stage may say why not."""
         kind = KINDS[job.kind]
-        job.stage = ""
+        job.stage = "" if self._clock_counts or not kind.ages else WAITS_FOR_THE_CLOCK
+        if job.stage:
+            return False
         if self._busy[kind.name] >= kind.at_once(self._live):
             return False
         if not kind.beside:

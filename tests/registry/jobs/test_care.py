@@ -9,12 +9,12 @@ from registry.access import Actor
 from registry.access.actor import local_actor
 from registry.access.live import Live, SettingsEditor
 from registry.jobs.care import NOT_BEGUN, QUIET_S, SILENT_S
-from registry.jobs.care_parameters import BackupParameters
+from registry.jobs.care_parameters import BackupParameters, CleanParameters
 from registry.jobs.kinds import BATCH
-from registry.jobs.room import WAITS_FOR_ONE_ALONE, WAITS_FOR_OTHERS
+from registry.jobs.room import WAITS_FOR_ONE_ALONE, WAITS_FOR_OTHERS, WAITS_FOR_THE_CLOCK
 from registry.jobs.tuning_parameters import OptimiseParameters, TuneParameters
 from registry.jobs.video.parameters import VideoParameters
-from registry.records import Database, Job, JobState, jobs, utc_now
+from registry.records import Aging, Database, Job, JobState, jobs, utc_now
 from registry.settings import Settings
 from tests.registry.jobs.conftest import PARAMETERS
 
@@ -294,6 +294,7 @@ def _queue(shop: "Shop", kind: str) -> Job:
         "tune": TuneParameters(model="m", version=1, dataset="starter"),
         "optimise": OptimiseParameters(model="m", version=1, dataset="starter"),
         "backup": BackupParameters(),
+        "clean": CleanParameters(dry_run=False),
     }[kind]
     return shop.jobs.start(local_actor(), kind, parameters)
 
@@ -338,6 +339,20 @@ def test_a_job_that_waits_to_run_alone_says_so_and_runs_next(shop: "Shop") -> No
         assert _started(shop, [next_one]) == [next_one.kind]
         assert shop.now(next_one).stage == ""
     assert shop.now(tune).ticket == 1
+
+
+def test_a_clean_up_waits_for_an_hour_after_the_clock_was_set_forward(shop: "Shop") -> None:
+    began, ahead = utc_now(), timedelta(0)
+    shop.care._aging = Aging(lambda: began + timedelta(seconds=shop.clock()) + ahead, shop.clock)
+    ahead = timedelta(days=400)
+    clean, backup = _queue(shop, "clean"), _queue(shop, "backup")
+    assert _started(shop, [clean, backup]) == ["backup"]
+    assert shop.jobs.to_dict(shop.now(clean))["waiting_for"] == WAITS_FOR_THE_CLOCK
+    shop.clock.now += 3_500
+    assert _started(shop, [clean]) == []
+    shop.clock.now += 200
+    assert _started(shop, [clean]) == ["clean"]
+    assert shop.now(clean).stage == ""
 
 
 def test_of_each_kind_the_oldest_are_seen(shop: "Shop", user: Actor) -> None:
