@@ -22,20 +22,21 @@ from tests.perf.report import Report
 from tests.perf.square_network import make_square_network
 
 SECONDS, LEAST = 60.0, 0.95
-STEPS, FAST_STEPS, ULTRALYTICS_STEPS, PLAIN_STEPS = (8, 12, 16, 20), (12, 16, 20), (3, 4, 5, 6), (4, 5, 6, 8)
+FIRST, BY, MOST = 8, 4, 64
 FASTER_THAN_PEER, FASTER_THAN_PLAIN = 4, 3
 MOST_AGE_MS, MOST_MIB = 500.0, 60.0
 
 
 def main(seconds: float = SECONDS) -> Report:
-    """Ours with more and more cameras, then each peer likewise; each stops at the first number it does not bear."""
+    """Ours with more and more cameras until they are too many, then each peer about where it ought to end."""
     shaped = make_yolo11n_onnx(PROJECT_ROOT / "build" / "bench" / "yolo11n-shaped.onnx")
     network = make_square_network(shaped, PROJECT_ROOT / "build" / "bench" / "yolo11n-square.onnx")
-    ours = climb("camera_run", STEPS, network, seconds)
-    fast = climb("camera_run", FAST_STEPS, network, seconds, fast=True)
-    ultralytics = climb("camera_peers", ULTRALYTICS_STEPS, network, seconds, peer="ultralytics")
-    plain = climb("camera_peers", PLAIN_STEPS, network, seconds, peer="plain")
-    most, of_peer, of_plain = borne(ours), borne(ultralytics), borne(plain)
+    ours = climb("camera_run", range(FIRST, MOST, BY), network, seconds)
+    most = borne(ours)
+    fast = climb("camera_run", range(max(most, FIRST), MOST, BY), network, seconds, fast=True)
+    ultralytics = around(most // FASTER_THAN_PEER, network, seconds, peer="ultralytics")
+    plain = around(most // FASTER_THAN_PLAIN, network, seconds, peer="plain")
+    of_peer, of_plain = borne(ultralytics), borne(plain)
     eight = ours[0]
     return Report(
         name="cameras",
@@ -62,16 +63,24 @@ def main(seconds: float = SECONDS) -> Report:
     )
 
 
+def around(guess: int, network: Path, seconds: float, **asked: str | bool) -> list[dict[str, Any]]:
+    """A peer with one camera more each time from a guess until it does not bear them, or with fewer until it does."""
+    found = climb("camera_peers", range(max(guess, 1), MOST), network, seconds, **asked)
+    if not borne(found):
+        found += climb("camera_peers", range(guess - 1, 0, -1), network, seconds, up=False, **asked)
+    return found
+
+
 def climb(
-    module: str, steps: Iterable[int], network: Path, seconds: float, **asked: str | bool
+    module: str, steps: Iterable[int], network: Path, seconds: float, *, up: bool = True, **asked: str | bool
 ) -> list[dict[str, Any]]:
-    """A step after the other until one is not borne."""
+    """A step after the other until one is not borne; the other way, until one is."""
     found = []
     for cameras in steps:
         found.append(step(module, cameras, network, seconds, **asked))
         told = {key: found[-1][key] for key in ("cameras", "share", "age_ms", "others_cores")}
         print(f"  {asked.get('peer', 'ours, fast decoding' if asked else 'ours')}: {json.dumps(told)}", flush=True)
-        if found[-1]["share"] < LEAST:
+        if (found[-1]["share"] < LEAST) == up:
             break
     return found
 

@@ -15,6 +15,7 @@ from registry.testing.video import Clip, write_digit_clip
 from registry.training.digits import load_digits
 from registry.vision.samples import find_samples
 from registry.worker.engine import Engine
+from tests.perf import bench_cameras
 from tests.perf.bench_predict import flood_figures
 from tests.perf.bench_video import opened
 from tests.perf.camera_run import asking, engine_of, home, measure
@@ -108,6 +109,19 @@ def test_every_frame_during_hot_swaps_has_one_end(engine: Engine, cameras: Sourc
     assert told["lost"] == told["twice"] == told["told_otherwise"] == 0
     assert "failed" not in told["ends"]
     assert told["changes"] == [6, 6]
+
+
+@pytest.mark.parametrize("most", [2, 5, 9])
+def test_a_peer_is_asked_for_more_cameras_until_it_gives_up_wherever_that_begins(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    def step(_module: str, cameras: int, *_: object, **__: object) -> dict[str, object]:
+        return {"cameras": cameras, "share": 1.0 if cameras <= most else 0.9, "age_ms": {}, "others_cores": 0.0}
+
+    monkeypatch.setattr(bench_cameras, "step", step)
+    found = bench_cameras.around(5, Path("none.onnx"), 1.0, peer="plain")
+    assert bench_cameras.borne(found) == most
+    assert {each["cameras"] for each in found} == set(range(min(most, 5), max(most + 1, 5) + 1))
 
 
 def test_figures_are_those_of_what_was_accepted() -> None:
