@@ -1,6 +1,7 @@
 """`nexusai models push` and `rollback`, on records and an MLflow of their own."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -102,9 +103,13 @@ def test_a_version_whose_alias_cannot_be_moved_is_registered_and_ends_with_1(
     data = blob_detector(metadata={"made-for": unique})
     (tmp_path / "spots.onnx").write_bytes(data)
     push = ("models", "push", str(tmp_path / "spots.onnx"), "--name", unique)
+    before = set(mlflow_home.prepared_graphs.glob("*/*"))
     assert here(mlflow_home, *push).returncode == 0
+    (prepared,) = set(mlflow_home.prepared_graphs.glob("*/*")) - before
+    shutil.rmtree(prepared)
+    prepared.write_bytes(b"")  # where its graph would be prepared to be loaded, something else is in the way,
     kept = mlflow_home.home / "cache" / "models" / sha256_of(data)[:2] / sha256_of(data)
-    kept.mkdir(parents=True)  # where its file would be kept to be loaded, something else is in the way
+    kept.mkdir(parents=True)  # and where its file would be kept
     done = here(mlflow_home, *push)
     assert done.returncode == 1
     assert f"{unique} version 2 (detect)" in done.stdout
