@@ -13,7 +13,9 @@ from registry.records import schedules as records
 
 DEPLOYMENT = "schedules"
 _TRUSTED_S = 180.0  # somebody may have changed them in Prefect, or it may have lost them
-_DOUBTED_S = 5.0  # after a change: a schedule may have been refused, or have gone with a deployment written anew
+_DOUBTED_S = (
+    5.0  # after a change: it may have been refused, or have gone with a deployment written anew; then twice that
+)
 _log = structlog.get_logger(__name__)
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -25,17 +27,19 @@ class PrefectSchedules:
 
     def __init__(self, database: Database, prefect: PrefectApi) -> None:
         self._database, self._prefect = database, prefect
-        self._shown: list[tuple[str, int, bool]] | None = None
-        self._look_at = 0.0
+        self._rows: list[tuple[str, int, bool]] = []  # of the last look
+        self._look_at, self._doubted_s = 0.0, _DOUBTED_S
 
     def bring_up_to_date(self) -> None:
         """Make Prefect's schedules like the rows. Raises PrefectUnavailable, DatabaseUnavailable."""
         with self._database.read() as session:
             rows = list(records.every(session))
-        wanted = [(row.id, row.revision, row.active) for row in rows]
-        if wanted == self._shown and time.monotonic() < self._look_at:
+        now_there = [(row.id, row.revision, row.active) for row in rows]
+        if now_there != self._rows:
+            self._rows, self._look_at, self._doubted_s = now_there, 0.0, _DOUBTED_S
+        if time.monotonic() < self._look_at:
             return
-        self._shown = None  # until all of it is done
+        self._look_at = 0.0  # until all of it is done
         deployment = self._prefect.deployment(DEPLOYMENT)
         shown = {each["slug"]: each for each in self._prefect.schedules(deployment)}
         ours = {_slug(row): row for row in rows if row.active}
@@ -45,8 +49,9 @@ class PrefectSchedules:
             self._prefect.remove_schedule(deployment, schedule_id)
         for slug in missing:
             self._add(deployment, slug, ours[slug])
-        self._shown = wanted
-        self._look_at = time.monotonic() + (_DOUBTED_S if stale or missing else _TRUSTED_S)
+        is_right = not stale and not missing
+        self._look_at = time.monotonic() + (_TRUSTED_S if is_right else self._doubted_s)
+        self._doubted_s = _DOUBTED_S if is_right else min(2 * self._doubted_s, _TRUSTED_S)
 
     def _add(self, deployment: str, slug: str, row: Schedule) -> None:
         try:

@@ -33,9 +33,9 @@ class Prefect:
 
 
 def test_what_prefect_lost_comes_back(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefect_schedules, "_DOUBTED_S", 0.0)
     prefect = Prefect()
     mirror = PrefectSchedules(sqlite, cast(PrefectApi, prefect))
-    monkeypatch.setattr(prefect_schedules, "_DOUBTED_S", 0.0)
     mirror.bring_up_to_date()
     assert len(prefect.shown) == 2
     mirror.bring_up_to_date()  # nothing had to be done any more
@@ -66,3 +66,27 @@ def test_what_was_refused_or_went_at_once_is_shown_some_seconds_later(
     prefect.shown.clear()  # the deployment was written once more, as a client that had no answer does
     mirror.bring_up_to_date()
     assert len(prefect.shown) == 2
+
+
+def test_what_is_refused_for_good_is_tried_less_and_less_often(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(prefect_schedules.time, "monotonic", lambda: now)
+    prefect = Prefect()
+    prefect.refusing = True
+    mirror = PrefectSchedules(sqlite, cast(PrefectApi, prefect))
+    pauses = []
+    for _ in range(8):
+        mirror.bring_up_to_date()
+        pauses.append(mirror._look_at - now)
+        now = mirror._look_at
+    assert pauses == [5, 10, 20, 40, 80, 160, 180, 180]
+    prefect.refusing = False
+    mirror.bring_up_to_date()
+    now = mirror._look_at
+    mirror.bring_up_to_date()  # nothing has to be done
+    prefect.shown.clear()
+    now = mirror._look_at
+    mirror.bring_up_to_date()
+    assert mirror._look_at - now == 5
