@@ -70,7 +70,9 @@ def _form(actor: Actor) -> None:
                 raise InvalidInput("no archive was chosen", hint="Choose a zip archive first.")
             chunks = chunks_of(file, limit_mb)
             if file.size > IN_PAGE_MOST_BYTES:
-                open_job(platform().imports.start(actor, file.name, chunks, new).id)
+                with st.spinner("Receiving the archive"):
+                    job = platform().imports.start(actor, file.name, chunks, new)
+                open_job(job.id)
             st.session_state[_DONE] = (new.name, *_imported(actor, chunks, new))
         except RegistryError as error:
             error_box(error)

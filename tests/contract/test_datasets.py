@@ -50,6 +50,10 @@ def test_an_import_may_be_a_job(house: House) -> None:
     assert (job["kind"], job["state"], job["parameters"]["file"]) == ("import", "queued", "digits.zip")
     followed = house.client.get(sent.headers["location"], headers=house.bearers[Role.ENGINEER])
     assert followed.json()["id"] == job["id"]
+    for place in ("", "/imports"):
+        bad_plan = {"name": "of-a-job", "split": '{"train": 2}'}
+        refused = house.client.post(f"{BASE}{place}", files=files, data=bad_plan, headers=house.bearers[Role.ENGINEER])
+        refusal(refused, 422, "invalid_input")
     no_archive = {"file": ("digits.zip", b"no archive")}
     refused = house.client.post(
         f"{BASE}/imports", files=no_archive, data={"name": "none"}, headers=house.bearers[Role.ENGINEER]
