@@ -32,12 +32,11 @@ def main() -> Report:
         lift_limits(running)
         for number in range(SWAPS):
             publish(running, variant(network, Path(folder), number), "bench", alias="")
-        administrator = _sign_in(running)
-        move(running, 1, administrator)
+        move(running, 1)
         clients = [HttpPredict(running, jpeg, "bench") for _ in range(CLIENTS)]
         closed_loop(clients, EVERY_S)
         steady = closed_loop(clients, SWAPS * EVERY_S / 2)
-        swapped, moved_s = swap_under_load(running, clients, administrator)
+        swapped, moved_s = swap_under_load(running, clients)
     steady_ms, swapped_ms = steady.latency_ms(0.99), swapped.latency_ms(0.99)
     return Report(
         name="swap",
@@ -79,14 +78,14 @@ def _of(version: int) -> str:
     return f" of version {version}"
 
 
-def swap_under_load(running: Running, clients: list[HttpPredict], administrator: str) -> tuple[Outcome, list[float]]:
+def swap_under_load(running: Running, clients: list[HttpPredict]) -> tuple[Outcome, list[float]]:
     """Move the alias SWAPS times while the clients ask; with the seconds that each move took."""
     moved_s: list[float] = []
 
     def moves() -> None:
         for number in [*range(2, SWAPS + 1), 1]:
             started = time.perf_counter()
-            move(running, number, administrator)
+            move(running, number)
             moved_s.append(time.perf_counter() - started)
             time.sleep(max(0.0, EVERY_S - moved_s[-1]))
 
@@ -105,18 +104,14 @@ def swap_under_load(running: Running, clients: list[HttpPredict], administrator:
     return outcome, moved_s
 
 
-def move(running: Running, version: int, token: str) -> None:
+def move(running: Running, version: int) -> None:
     """Let `champion` name a version, as an administrator would over HTTP."""
-    _send(running, "PUT", "/api/v1/models/bench/aliases/champion", {"version": version}, token)
+    token = _post(running, "POST", "/api/v1/auth/login", {"username": running.username, "password": running.password})
+    path = "/api/v1/models/bench/aliases/champion"
+    _post(running, "PUT", path, {"version": version}, token["access_token"])
 
 
-def _sign_in(running: Running) -> str:
-    """A token for all moves: to prove a password costs a core for as long as a swap does."""
-    given = {"username": running.username, "password": running.password}
-    return str(_send(running, "POST", "/api/v1/auth/login", given)["access_token"])
-
-
-def _send(running: Running, method: str, path: str, body: dict, token: str = "") -> dict:  # type: ignore[type-arg]
+def _post(running: Running, method: str, path: str, body: dict, token: str = "") -> dict:  # type: ignore[type-arg]
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     request = urllib.request.Request(running.url + path, json.dumps(body).encode(), headers, method=method)
     with urllib.request.urlopen(request, timeout=60) as response:
