@@ -20,6 +20,7 @@ from tests.perf.camera_sources import clip, sources
 from tests.perf.predict_loop import make_yolo11n_onnx
 from tests.perf.report import Report
 from tests.perf.square_network import make_square_network
+from tests.perf.tracker_solver import need_tracker_solver
 
 SECONDS, LEAST = 60.0, 0.95
 FIRST, BY, MOST = 8, 4, 64
@@ -31,12 +32,13 @@ def main(seconds: float = SECONDS) -> Report:
     """Ours with more and more cameras until they are too many, then each peer about where it ought to end."""
     shaped = make_yolo11n_onnx(PROJECT_ROOT / "build" / "bench" / "yolo11n-shaped.onnx")
     network = make_square_network(shaped, PROJECT_ROOT / "build" / "bench" / "yolo11n-square.onnx")
-    ours = climb("camera_run", range(FIRST, MOST, BY), network, seconds)
+    need_tracker_solver()  # not to be missed a quarter of an hour later
+    ours = exactly(FIRST, network, seconds)
     most = borne(ours)
-    fast = climb("camera_run", range(max(most, FIRST), MOST, BY), network, seconds, fast=True)
     ultralytics = around(most // FASTER_THAN_PEER, network, seconds, peer="ultralytics")
     plain = around(most // FASTER_THAN_PLAIN, network, seconds, peer="plain")
     of_peer, of_plain = borne(ultralytics), borne(plain)
+    fast = exactly(max(most, FIRST), network, seconds, fast=True)
     eight = ours[0]
     return Report(
         name="cameras",
@@ -61,6 +63,17 @@ def main(seconds: float = SECONDS) -> Report:
             "unbalanced": (float(sum(step["unbalanced"] for step in ours)), 0.0),
         },
     )
+
+
+def exactly(first: int, network: Path, seconds: float, **asked: bool) -> list[dict[str, Any]]:
+    """Ours with more and more cameras until they are too many, then between the last two numbers, down to one."""
+    found = climb("camera_run", range(first, MOST, BY), network, seconds, **asked)
+    low, high = borne(found), found[-1]["cameras"]
+    while low and high - low > 1:
+        middle = (low + high) // 2
+        found += climb("camera_run", [middle], network, seconds, **asked)
+        low, high = (middle, high) if found[-1]["share"] >= LEAST else (low, middle)
+    return found
 
 
 def around(guess: int, network: Path, seconds: float, **asked: str | bool) -> list[dict[str, Any]]:

@@ -4,10 +4,8 @@ Whole jobs are timed, from the opened file to the stored results, in turn with t
 starter detector tells whether memory grows with a video's length.
 """
 
-import importlib.util
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -41,11 +39,11 @@ from registry.testing.video import Clip, write_digit_clip
 from registry.training.digits import load_digits
 from tests.perf.predict_loop import make_yolo11n_onnx
 from tests.perf.report import Report, spread
+from tests.perf.tracker_solver import need_tracker_solver
 
 FASTER, BOXES, REPEATS = 1.30, 8, 3
 CLIP, LONG = Clip(seconds=10.0), Clip(seconds=160.0, size_wh=(320, 180))
 MOST_SLOPE_MIB, _SETTLED = 1.0, 1_000
-_PEERS = PROJECT_ROOT / "build" / "peers" / "lib" / "python3.11" / "site-packages"
 STARTER = PROJECT_ROOT / "data" / "starter" / "digit-detector"
 
 
@@ -191,10 +189,7 @@ class Peer:
     """`ultralytics` over the same clip; gives the seconds it took and how many boxes it tracked."""
 
     def __init__(self, network: Path, clip: Path, confidence: float, folder: Path) -> None:
-        if importlib.util.find_spec("lap") is None:  # its tracker's solver, which it would install by itself
-            sys.path.append(str(_PEERS))
-        if importlib.util.find_spec("lap") is None:
-            raise RuntimeError("ultralytics' tracker needs lap: run `make peers` first")
+        need_tracker_solver()
         from ultralytics import YOLO
 
         self._model: Any = YOLO(str(network), task="detect")

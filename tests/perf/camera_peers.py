@@ -4,7 +4,6 @@
 of two sessions is free. `gated` is the same behind a motion gate. `ultralytics` is its own loop over many streams.
 """
 
-import importlib.util
 import json
 import os
 import sys
@@ -20,12 +19,11 @@ import cv2
 import numpy as np
 
 from registry.libraries import prepare_libraries
-from registry.settings import PROJECT_ROOT
 from tests.perf.camera_run import busy_cores_s
 from tests.perf.predict_loop import PredictLoop
+from tests.perf.tracker_solver import need_tracker_solver
 
 FPS, STRIDE, WARM_S = 5.0, 5, 6.0
-_PEERS = PROJECT_ROOT / "build" / "peers" / "lib" / "python3.11" / "site-packages"
 
 
 class Plain:
@@ -68,10 +66,7 @@ class Ultralytics:
     """`track` over all streams at once, one tracker for each."""
 
     def __init__(self, urls: Sequence[str], network: Path) -> None:
-        if importlib.util.find_spec("lap") is None:  # its tracker's solver, which it would install by itself
-            sys.path.append(str(_PEERS))
-        if importlib.util.find_spec("lap") is None:
-            raise RuntimeError("ultralytics' tracker needs lap: run `make peers` first")
+        need_tracker_solver()
         self.looked: Counter[str] = Counter()
         self.ages: list[float] = []
         self._urls, self._network = list(urls), network

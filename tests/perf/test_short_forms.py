@@ -124,6 +124,17 @@ def test_a_peer_is_asked_for_more_cameras_until_it_gives_up_wherever_that_begins
     assert {each["cameras"] for each in found} == set(range(min(most, 5), max(most + 1, 5) + 1))
 
 
+@pytest.mark.parametrize("most", [8, 9, 11, 22])
+def test_ours_is_found_to_the_camera(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    def step(_module: str, cameras: int, *_: object, **__: object) -> dict[str, object]:
+        return {"cameras": cameras, "share": 1.0 if cameras <= most else 0.9, "age_ms": {}, "others_cores": 0.0}
+
+    monkeypatch.setattr(bench_cameras, "step", step)
+    found = [each["cameras"] for each in bench_cameras.exactly(8, Path("none.onnx"), 1.0)]
+    assert {most, most + 1} <= set(found)
+    assert len(found) == len(set(found)), "no number twice"
+
+
 def test_figures_are_those_of_what_was_accepted() -> None:
     flood = Outcome(seconds=2.0, answers=[(0.3, 0.3), (1.6, 0.1)], refusals=[0.004, 0.002, 0.003])
     assert flood_figures(flood) == {
