@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Response, status
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from app.api.asked import Asked
 from app.api.byte_ranges import ranged
@@ -19,6 +20,7 @@ from registry.records.camera_events import EventFilter
 router = APIRouter(tags=["cameras"])
 
 EventId = Annotated[str, Path(max_length=64, description="the event's id")]
+_SPAN: JsonDict = {"start": "2026-11-27T20:00:00Z", "kind": "object", "label": "person", "events": 12}
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture."}}
 _EVENT: dict[str, Any] = {
     "id": "c0ffee00c0ffee00c0ffee00c0ffee00",
@@ -103,6 +105,8 @@ class EventPage(BaseModel):
 class Span(BaseModel):
     """How many events of a label began in a span of time."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_SPAN]})
+
     start: datetime
     kind: EventKind
     label: str
@@ -117,7 +121,7 @@ class SpansOut(BaseModel):
             "examples": [
                 {
                     "width_s": 3600,
-                    "items": [{"start": "2026-11-27T20:00:00Z", "kind": "object", "label": "person", "events": 12}],
+                    "items": [_SPAN],
                 }
             ]
         }

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response, status
 from pydantic import BaseModel, ConfigDict
 
-from app.api.context import Caller, Paging, Rooms, listing
+from app.api.context import Caller, Paging, Rooms, cut
 from registry.cameras.asked import GroupAsked, GroupChange
 
 router = APIRouter(prefix="/camera-groups", tags=["cameras"])
@@ -52,9 +52,7 @@ class GroupPage(BaseModel):
 @router.get("", response_model=GroupPage)
 def list_groups(rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     """List the groups."""
-    found = rooms.camera_groups.list(caller)
-    first = (paging[0] - 1) * paging[1]
-    return listing(list(found[first : first + paging[1]]), len(found), paging)
+    return cut(rooms.camera_groups.list(caller), paging, dict)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=GroupOut, responses={409: {}})

@@ -1,11 +1,14 @@
 """What every route starts from: the platform, the one who asks, the page that was asked for."""
 
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query, Request
 
 from app.platform import Platform
 from registry.access.actor import ANONYMOUS, Actor
+
+T = TypeVar("T")
 
 
 async def _platform(request: Request) -> Platform:
@@ -32,3 +35,14 @@ Paging = Annotated[tuple[int, int], Depends(_page)]
 def listing(items: list[dict[str, object]], total: int, paging: tuple[int, int]) -> dict[str, object]:
     """One page of a list, as the HTTP contract has it."""
     return {"items": items, "total": total, "page": paging[0], "size": paging[1]}
+
+
+def whole(items: Sequence[Any]) -> dict[str, object]:
+    """A short list on one page."""
+    return listing(list(items), len(items), (1, len(items)))
+
+
+def cut(found: Sequence[T], paging: tuple[int, int], show: Callable[[T], Any]) -> dict[str, object]:
+    """One page of a list that is at hand as a whole; only what is on the page is made to be shown."""
+    number, size = paging
+    return listing([show(each) for each in found[(number - 1) * size : number * size]], len(found), paging)

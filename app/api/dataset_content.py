@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 from starlette.background import BackgroundTask
 
-from app.api.context import Caller, Paging, Rooms, listing
+from app.api.context import Caller, Paging, Rooms, cut
 from app.api.datasets import Format, Name, Version
 from registry.training.datasets import sample_picture
 from registry.training.datasets.problems import ImportReport
@@ -88,8 +88,7 @@ def list_samples(  # noqa: PLR0913, PLR0917 - its filters
     """The samples of a version."""
     opened = rooms.datasets.open(caller, name, version)
     found = opened.select(split=split, label=label, problem=problem, search=search)
-    first = (paging[0] - 1) * paging[1]
-    return listing([_row(each, opened) for each in found[first : first + paging[1]]], len(found), paging)
+    return cut(found, paging, lambda each: _row(each, opened))
 
 
 @router.get("/samples/{sample_id}", response_model=SampleOut)

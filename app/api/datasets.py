@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from app.api.context import Caller, Paging, Rooms, listing
+from app.api.context import Caller, Paging, Rooms, cut, listing
 from app.api.jobs import JobOut, accepted
 from registry.mlflow_file import AccessLevel
 from registry.models.quarantine import chunks_of
@@ -16,7 +16,7 @@ from registry.training.datasets.changes import LONGEST_TEXT, NewVersion
 from registry.training.datasets.difference import Difference
 from registry.training.datasets.intake import Wanted
 from registry.training.datasets.plan import SplitPlan, plan_of
-from registry.training.datasets.problems import ImportReport
+from registry.training.datasets.problems import EXAMPLE, ImportReport
 from registry.training.datasets.sample import DatasetTask
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
@@ -116,6 +116,10 @@ class DatasetVersionPage(BaseModel):
 class ImportAnswer(BaseModel):
     """The dataset as it is now, the version that was made, and what was found on the way."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"dataset": _DATASET, "version": _VERSION, "report": EXAMPLE}]}
+    )
+
     dataset: DatasetOut
     version: DatasetVersionOut
     report: ImportReport
@@ -200,9 +204,7 @@ def delete_dataset(name: Name, rooms: Rooms, caller: Caller) -> Response:
 @router.get("/{name}/versions", response_model=DatasetVersionPage)
 def list_dataset_versions(name: Name, rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     """The versions of a dataset, newest first."""
-    found = rooms.datasets.versions(caller, name)
-    first = (paging[0] - 1) * paging[1]
-    return listing([version_dict(each) for each in found[first : first + paging[1]]], len(found), paging)
+    return cut(rooms.datasets.versions(caller, name), paging, version_dict)
 
 
 @router.get("/{name}/diff", response_model=Difference)

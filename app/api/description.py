@@ -77,10 +77,28 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     schemas["Error"] = _SCHEMA
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    for schema in schemas.values():
+        for example in schema.get("examples", ()):
+            _put_nulls_back(schema, example, schemas)
     for path, item in document["paths"].items():
         for method in _METHODS & set(item):
             _complete_operation(method, path, item[method])
     return document
+
+
+def _put_nulls_back(schema: dict[str, Any], example: Any, schemas: dict[str, Any]) -> None:
+    """FastAPI leaves null out of examples; a field that is always there is shown as null again, at any depth."""
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rsplit("/", 1)[-1]]
+    if isinstance(example, list):
+        for each in example:
+            _put_nulls_back(schema.get("items", {}), each, schemas)
+    elif isinstance(example, dict):
+        fields = schema.get("properties", {})
+        for name in schema.get("required", ()):
+            example.setdefault(name, None)
+        for name in fields.keys() & example.keys():
+            _put_nulls_back(fields[name], example[name], schemas)
 
 
 def _complete_operation(method: str, path: str, operation: dict[str, Any]) -> None:

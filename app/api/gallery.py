@@ -8,8 +8,8 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from app.api.context import Caller, Paging, Rooms, listing
-from app.api.inference import ImageSize, UsedModel, read_image
+from app.api.context import Caller, Paging, Rooms, cut, listing
+from app.api.inference import TIMING, ImageSize, UsedModel, read_image
 from registry.models.gallery import DEFAULT, Embedder
 from registry.records import GalleryEntry
 
@@ -50,7 +50,7 @@ class EntryOut(BaseModel):
     created_at: str
 
 
-class EntryList(BaseModel):
+class EntryPage(BaseModel):
     """A page of entries."""
 
     items: list[EntryOut]
@@ -70,6 +70,19 @@ class MatchOut(BaseModel):
 class IdentifyAnswer(BaseModel):
     """The entries most similar to the picture, best first; none where nothing is enrolled with this version."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": {"name": "faces", "version": 2, "task": "embed", "sha256": "9f2c…"},
+                    "image": {"width": 640, "height": 480},
+                    "matches": [{"id": "4f1b4c8f0f5e4a0db8a1c2d3e4f50617", "label": "Ada", "score": 0.83}],
+                    "timing_ms": TIMING,
+                }
+            ]
+        }
+    )
+
     model: UsedModel
     image: ImageSize
     matches: list[MatchOut]
@@ -86,14 +99,19 @@ class GalleryOut(BaseModel):
     entries: int = Field(description="enrolled pictures")
 
 
-class GalleryList(BaseModel):
-    """All your galleries."""
+class GalleryPage(BaseModel):
+    """One page of your galleries."""
 
     items: list[GalleryOut]
+    total: int
+    page: int
+    size: int
 
 
 class Forgotten(BaseModel):
     """How many entries were deleted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"deleted": 3}]})
 
     deleted: int
 
@@ -145,10 +163,10 @@ def entries(
     caller: Caller,
     paging: Paging,
     gallery: Annotated[str, Query(max_length=63, description="which of your galleries")] = DEFAULT,
-) -> EntryList:
+) -> EntryPage:
     """Your entries in one gallery, newest first."""
     found, total = rooms.gallery.entries(caller, gallery, number=paging[0], size=paging[1])
-    return EntryList.model_validate(listing([_shown(entry).model_dump() for entry in found], total, paging))
+    return EntryPage.model_validate(listing([_shown(entry).model_dump() for entry in found], total, paging))
 
 
 @router.delete("/gallery/{entry_id}", status_code=204)
@@ -157,10 +175,10 @@ def forget(rooms: Rooms, caller: Caller, entry_id: str) -> None:
     rooms.gallery.forget(caller, entry_id)
 
 
-@router.get("/galleries")
-def galleries(rooms: Rooms, caller: Caller) -> GalleryList:
+@router.get("/galleries", response_model=GalleryPage)
+def galleries(rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     """Your galleries by name."""
-    return GalleryList(items=[GalleryOut.model_validate(asdict(each)) for each in rooms.gallery.galleries(caller)])
+    return cut(rooms.gallery.galleries(caller), paging, asdict)
 
 
 @router.delete("/gallery", responses={404: {}})

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.api.context import Caller, Paging, Rooms, listing
+from app.api.inference import DETECTED
 from registry.records import InferenceResult
 
 router = APIRouter(prefix="/inference/history", tags=["inference"])
@@ -16,10 +17,10 @@ router = APIRouter(prefix="/inference/history", tags=["inference"])
 _RESULT: JsonDict = {
     "id": "7c2f4b8e9d014a5fb6c3d2e1f0a98765",
     "image_name": "line-3.jpg",
-    "model": "digit-detector",
-    "version": 4,
+    "model": "parts-detector",
+    "version": 2,
     "task": "detect",
-    "summary": "3 objects",
+    "summary": "1 object",
     "created_at": "2026-05-04T08:15:00Z",
 }
 
@@ -38,7 +39,7 @@ class ResultOut(BaseModel):
     created_at: datetime
 
 
-class ResultList(BaseModel):
+class ResultPage(BaseModel):
     """A page of results."""
 
     items: list[ResultOut]
@@ -50,6 +51,10 @@ class ResultList(BaseModel):
 class WholeResult(ResultOut):
     """A result with its answer and picture."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_RESULT, "answer": DETECTED, "picture": "data:image/jpeg;base64,/9j/4AAQ…"}]}
+    )
+
     answer: dict[str, Any] = Field(description="as POST /inference/predict answered it")
     picture: str = Field(description="a small JPEG with the answer drawn on it, as a data URL")
 
@@ -57,14 +62,16 @@ class WholeResult(ResultOut):
 class Cleared(BaseModel):
     """How many results were deleted."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"deleted": 12}]})
+
     deleted: int
 
 
 @router.get("")
-def results(rooms: Rooms, caller: Caller, paging: Paging) -> ResultList:
+def results(rooms: Rooms, caller: Caller, paging: Paging) -> ResultPage:
     """Your results, newest first. Pages keep what they answer; requests to the API are not kept."""
     found, total = rooms.history.page(caller, number=paging[0], size=paging[1])
-    return ResultList.model_validate(listing([_row(result) for result in found], total, paging))
+    return ResultPage.model_validate(listing([_row(result) for result in found], total, paging))
 
 
 @router.get("/{result_id}")

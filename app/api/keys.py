@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.asked import Asked
-from app.api.context import Caller, Paging, Rooms
+from app.api.context import Caller, Paging, Rooms, cut
 from registry.access.keys import LONGEST_DAYS
 from registry.access.permissions import Scope
 from registry.records import ApiKey
@@ -77,13 +77,10 @@ def generate_key(body: KeyIn, rooms: Rooms, caller: Caller) -> NewKeyOut:
     return NewKeyOut(**_key(made.record).model_dump(), key=made.secret)
 
 
-@router.get("/api-keys")
-def list_keys(rooms: Rooms, caller: Caller, paging: Paging) -> KeyPage:
+@router.get("/api-keys", response_model=KeyPage)
+def list_keys(rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     """The caller's API keys, newest first."""
-    found = rooms.keys.list(caller)
-    first = (paging[0] - 1) * paging[1]
-    shown = [_key(key) for key in found[first : first + paging[1]]]
-    return KeyPage(items=shown, total=len(found), page=paging[0], size=paging[1])
+    return cut(rooms.keys.list(caller), paging, _key)
 
 
 @router.delete("/api-key/revoke", status_code=status.HTTP_204_NO_CONTENT)

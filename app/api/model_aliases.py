@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response, status
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.asked import Asked
 from app.api.context import Caller, Rooms
@@ -17,6 +17,8 @@ Alias = Annotated[str, Path(max_length=31, description="champion, challenger, or
 
 class AliasIn(Asked):
     """The version an alias shall name."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 2}]})
 
     version: Annotated[int, Field(ge=1, le=2**31)]
 
@@ -32,6 +34,21 @@ class MoveOut(BaseModel):
 
 class AliasHistory(BaseModel):
     """Where an alias points, and its moves, newest first. What MLflow's own interface moved is not in them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "alias": "champion",
+                    "version": 2,
+                    "moves": [
+                        {"from": 1, "to": 2, "by": "eve", "at": "2026-05-11T09:12:00+00:00"},
+                        {"from": None, "to": 1, "by": "eve", "at": "2026-05-04T08:15:00+00:00"},
+                    ],
+                }
+            ]
+        }
+    )
 
     alias: str
     version: int | None

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.context import Caller, Paging, Rooms, listing
+from app.api.context import Caller, Paging, Rooms, cut
 from app.api.model_uploads import UploadAnswer, accepted
 from registry.models.catalogue import Trust
 
@@ -15,6 +15,26 @@ router = APIRouter(prefix="/models/catalogue", tags=["models"])
 
 class OfferOut(BaseModel):
     """A model of the catalogue."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "resnet50",
+                    "task": "classify",
+                    "description": "ImageNet's thousand classes",
+                    "licence": "BSD-3-Clause",
+                    "source": "https://models.example.com/resnet50.onnx",
+                    "page": "https://models.example.com/resnet50",
+                    "sha256": "0c2f6a0e93b1…",
+                    "size_bytes": 102148608,
+                    "access_level": "authenticated",
+                    "state": "absent",
+                    "remote": True,
+                }
+            ]
+        }
+    )
 
     name: str = Field(description="the registered name it gets")
     task: str
@@ -50,9 +70,7 @@ class PullIn(BaseModel):
 @router.get("", response_model=OfferPage)
 def list_catalogue(rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     """The models that can be pulled, and which are here already."""
-    found = rooms.catalogue.offers(caller)
-    first = (paging[0] - 1) * paging[1]
-    return listing([offer.to_dict() for offer in found[first : first + paging[1]]], len(found), paging)
+    return cut(rooms.catalogue.offers(caller), paging, lambda offer: offer.to_dict())
 
 
 @router.post("/{name}/pull", status_code=202, response_model=UploadAnswer)

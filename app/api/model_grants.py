@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from app.api.context import Caller, Rooms
+from app.api.context import Caller, Paging, Rooms, cut
 from app.api.models import ModelId, ModelOut
 
 router = APIRouter(prefix="/models/{model_id}", tags=["models"])
@@ -14,22 +14,27 @@ router = APIRouter(prefix="/models/{model_id}", tags=["models"])
 class GrantOut(BaseModel):
     """Somebody who may use the model whatever its access level; the name is empty when the account is gone."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"user_id": "6a1f4c0d9e2b47f5a1c3d5e7f9b0a2c4", "username": "bob"}]}
+    )
+
     user_id: str
     username: str
 
 
-class GrantList(BaseModel):
-    """Everybody a model was granted to, by name."""
+class GrantPage(BaseModel):
+    """One page of those a model was granted to, by name."""
 
     items: list[GrantOut]
     total: int
+    page: int
+    size: int
 
 
-@router.get("/grants", response_model=GrantList)
-def list_grants(model_id: ModelId, rooms: Rooms, caller: Caller) -> Any:
+@router.get("/grants", response_model=GrantPage)
+def list_grants(model_id: ModelId, rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     """Whom a model was granted to; for those who may change it."""
-    found = [grant.to_dict() for grant in rooms.model_changes.grants(caller, model_id)]
-    return {"items": found, "total": len(found)}
+    return cut(rooms.model_changes.grants(caller, model_id), paging, lambda grant: grant.to_dict())
 
 
 @router.post("/grant-access/{user_id}", response_model=ModelOut)

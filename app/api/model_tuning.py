@@ -6,18 +6,47 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.context import Caller, Paging, Rooms, listing
+from app.api.context import Caller, Paging, Rooms, cut
 from app.api.jobs import JobOut, accepted
 from app.api.models import ModelId, Version
 from registry.jobs.tuning_parameters import CLASS_BOUND, FORMS, Bound, Form, OptimiseParameters, TuneParameters
 from registry.models.tuning import tunings
-from registry.models.tuning_table import TuningTable
+from registry.models.tuning_table import TunedLane, TunedOn, TunedRow, TuningTable
+from registry.runtime.host_choice import Backend, HostChoice
 
 router = APIRouter(prefix="/models", tags=["models"])
+
+_LANE = TunedLane(threads=2, ms=13.0, p25=12.8, p75=13.4, speedup=1.42, surely=1.31, blocks=12)
+_ROW = TunedRow(
+    variant="fp32",
+    backend=Backend.OPENVINO,
+    precision="f32",
+    new_files=False,
+    accuracy=0.892,
+    loss=0.0,
+    choice=HostChoice(backend=Backend.OPENVINO, threads=2),
+    alone=(_LANE,),
+)
+_TABLE = TuningTable(
+    host="4d1f0a2b",
+    verdict="fp32 on openvino with 2 threads: 1.42 times as fast as the default",
+    machine="2 cores, AVX2",
+    versions={"onnxruntime": "1.23.2", "openvino": "2026.2.0"},
+    at="2026-05-11T09:20:00+00:00",
+    seconds=240.0,
+    dataset=TunedOn(name="bolts", version="2"),
+    metric="mAP50-95",
+    bound=0.01,
+    default_accuracy=0.892,
+    chosen=_ROW,
+    rows=(_ROW,),
+)
 
 
 class TuningOut(BaseModel):
     """One kind of machine's table; `here` says whether it is that of the machine that answers."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"here": True, "table": _TABLE.model_dump(mode="json")}]})
 
     here: bool
     table: TuningTable
@@ -36,15 +65,13 @@ class TuningPage(BaseModel):
 def list_tunings(model_id: ModelId, version: Version, rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     """The tables of `nexusai models tune` for a version, one for each kind of machine, this one's first."""
     found = tunings(rooms.models, caller, model_id, version)
-    first = (paging[0] - 1) * paging[1]
-    items = [{"here": each.here, "table": each.table} for each in found[first : first + paging[1]]]
-    return listing(items, len(found), paging)
+    return cut(found, paging, lambda each: {"here": each.here, "table": each.table})
 
 
 class _Chosen(BaseModel):
     """What both measurements take."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"dataset": "bolts/2"}]})
 
     dataset: str = Field(min_length=1, max_length=80, description="`starter`, or a dataset as name or name/version")
     version: int | None = Field(None, ge=1, le=2**31, description="the version; the default is the champion")

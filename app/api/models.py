@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from app.api.asked import Asked
-from app.api.context import Caller, Paging, Rooms, listing
+from app.api.context import Caller, Paging, Rooms, cut, listing
 from registry.mlflow_file import AccessLevel
 from registry.models.intake_report import intake_report
 from registry.models.registering import LONGEST_DESCRIPTION, register
@@ -18,9 +19,44 @@ router = APIRouter(prefix="/models", tags=["models"])
 ModelId = Annotated[str, Path(max_length=63, description="the registered name")]
 Version = Annotated[int, Path(ge=1, le=2**31, description="the version's number")]
 
+_MODEL: JsonDict = {
+    "id": "parts-detector",
+    "name": "parts-detector",
+    "task": "detect",
+    "description": "Parts on line 3",
+    "access_level": "private",
+    "owner": "eve",
+    "created_at": "2026-05-04T08:15:00+00:00",
+    "updated_at": "2026-05-11T09:00:00+00:00",
+    "latest_version": 2,
+    "aliases": {"champion": 1, "challenger": 2},
+    "metrics": {"mAP50": 0.976, "mAP50-95": 0.892},
+    "archived": False,
+}
+_VERSION: JsonDict = {
+    "version": 2,
+    "sha256": "9f2c…",
+    "files": {"model.onnx": "9f2c…"},
+    "size_bytes": 10905412,
+    "aliases": ["challenger"],
+    "created_at": "2026-05-11T09:00:00+00:00",
+    "run_id": "0b7f4c0d9e2b47f5a1c3d5e7f9b0a2c4",
+    "published_by": "eve",
+    "card": {"task": "detect", "class_names": ["bolt", "nut"], "licence": "Apache-2.0"},
+    "lineage": {
+        "run_id": "0b7f4c0d9e2b47f5a1c3d5e7f9b0a2c4",
+        "dataset": "bolts/2",
+        "git_commit": "",
+        "source": "training",
+        "parent": "parts-detector/1",
+    },
+}
+
 
 class ModelOut(BaseModel):
     """A registered model."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_MODEL]})
 
     id: str
     name: str
@@ -58,6 +94,8 @@ class Lineage(BaseModel):
 class VersionOut(BaseModel):
     """One version with its card."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_VERSION]})
+
     version: int
     sha256: str
     files: dict[str, str]
@@ -73,6 +111,8 @@ class VersionOut(BaseModel):
 class VersionDetail(VersionOut):
     """One version with the report of its way in; null for what did not come in as a file."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_VERSION, "intake": None}]})
+
     intake: dict[str, Any] | None
 
 
@@ -85,6 +125,8 @@ class DamagedOut(BaseModel):
 
 class ModelDetail(ModelOut):
     """A registered model with its versions, newest first; `damaged` are those that are not what was registered."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_MODEL, "versions": [_VERSION], "damaged": []}]})
 
     versions: list[VersionOut]
     damaged: list[DamagedOut]
@@ -170,9 +212,7 @@ def get_model(model_id: ModelId, rooms: Rooms, caller: Caller) -> Any:
 @router.get("/{model_id}/versions", response_model=VersionPage)
 def list_versions(model_id: ModelId, rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     """The versions of a model, newest first."""
-    found = rooms.models.versions(caller, model_id)
-    first = (paging[0] - 1) * paging[1]
-    return listing([version_dict(each) for each in found[first : first + paging[1]]], len(found), paging)
+    return cut(rooms.models.versions(caller, model_id), paging, version_dict)
 
 
 @router.get("/{model_id}/versions/{version}", response_model=VersionDetail)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.context import Caller, Paging, Rooms, listing
+from app.api.context import Caller, Paging, Rooms, cut
 from registry.notify.asked import ReceiverAsked
 from registry.notify.wanted import Wanted
 
@@ -76,9 +76,7 @@ class ReceiverPage(BaseModel):
 @router.get("", response_model=ReceiverPage)
 def list_notifications(rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     """List the receivers."""
-    found = rooms.receivers.list(caller)
-    first = (paging[0] - 1) * paging[1]
-    return listing([asdict(each) for each in found[first : first + paging[1]]], len(found), paging)
+    return cut(rooms.receivers.list(caller), paging, asdict)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=ReceiverOut)

@@ -46,6 +46,25 @@ class ScheduleIn(BaseModel):
 class ScheduleOut(BaseModel):
     """A schedule with its next time and what became of its last."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **_PLAN,
+                    "id": "6a1f4c0d9e2b47f5a1c3d5e7f9b0a2c4",
+                    "owner": "ada",
+                    "revision": 1,
+                    "next_at": "2026-05-12T01:15:00Z",
+                    "last_at": "2026-05-11T01:15:00Z",
+                    "last_job_id": "0b7f4c0d9e2b47f5a1c3d5e7f9b0a2c4",
+                    "problem": "",
+                    "created_at": "2026-05-04T08:15:00Z",
+                    "updated_at": "2026-05-04T08:15:00Z",
+                }
+            ]
+        }
+    )
+
     id: str
     name: str
     kind: str

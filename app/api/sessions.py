@@ -1,12 +1,12 @@
 """Where one is signed in: browsers and programs, listed and ended."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.context import Caller, Paging, Rooms
+from app.api.context import Caller, Paging, Rooms, cut
 
 router = APIRouter(prefix="/auth/sessions", tags=["auth"])
 
@@ -48,13 +48,10 @@ class SignInPage(BaseModel):
     size: int
 
 
-@router.get("")
-def list_sessions(rooms: Rooms, caller: Caller, paging: Paging) -> SignInPage:
+@router.get("", response_model=SignInPage)
+def list_sessions(rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     """Where the caller is signed in: the sign-in that asks, then the others, the one seen last first."""
-    found = rooms.sign_ins.list(caller)
-    first = (paging[0] - 1) * paging[1]
-    shown = [SignInOut.model_validate(each, from_attributes=True) for each in found[first : first + paging[1]]]
-    return SignInPage(items=shown, total=len(found), page=paging[0], size=paging[1])
+    return cut(rooms.sign_ins.list(caller), paging, lambda each: SignInOut.model_validate(each, from_attributes=True))
 
 
 @router.delete("", status_code=status.HTTP_204_NO_CONTENT)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.asked import Asked
-from app.api.context import Caller, Paging, Rooms, listing
+from app.api.context import Caller, Paging, Rooms, cut, whole
 from registry.access.live import Change, Entry
 from registry.access.live.checking import KEY_PATTERN
 
@@ -135,12 +135,6 @@ class BulkIn(Asked):
     revisions: dict[Name, Revision] = Field({}, description="the revision each must still be at, where that matters")
 
 
-class BulkOut(BaseModel):
-    """The settings that were set."""
-
-    items: list[SettingOut] = Field(description="each with its value now")
-
-
 @router.get("", response_model=SettingPage, responses={404: {}})
 def list_settings(
     rooms: Rooms,
@@ -157,7 +151,7 @@ def list_settings(
 def list_categories(rooms: Rooms, caller: Caller) -> Any:
     """The groups of settings, and how many of each were changed."""
     found = [CategoryOut.model_validate(each, from_attributes=True) for each in rooms.editor.categories(caller)]
-    return {"items": found, "total": len(found), "page": 1, "size": len(found)}
+    return whole(found)
 
 
 @router.get("/by-category/{category}", response_model=SettingPage)
@@ -183,11 +177,11 @@ def create_setting(body: CustomIn, rooms: Rooms, caller: Caller) -> Any:
     return rooms.editor.create(caller, body.key, body.value, body.title, body.description).to_dict()
 
 
-@router.post("/bulk-update", response_model=BulkOut, responses={404: {}})
+@router.post("/bulk-update", response_model=SettingPage, responses={404: {}})
 def update_settings(body: BulkIn, rooms: Rooms, caller: Caller) -> Any:
-    """Set several values, or none of them: a refusal names every field that is wrong."""
+    """Set several values, or none of them: a refusal names every field that is wrong. Answers what was set."""
     changes = {key: Change(value, body.revisions.get(key)) for key, value in body.settings.items()}
-    return {"items": [each.to_dict() for each in rooms.editor.bulk(caller, changes)]}
+    return whole([each.to_dict() for each in rooms.editor.bulk(caller, changes)])
 
 
 @router.post("/reset/{key}", response_model=SettingOut)
@@ -210,5 +204,4 @@ def delete_setting(key: Key, rooms: Rooms, caller: Caller) -> Response:
 
 
 def _page(found: Sequence[Entry], paging: tuple[int, int]) -> dict[str, object]:
-    first = (paging[0] - 1) * paging[1]
-    return listing([each.to_dict() for each in found[first : first + paging[1]]], len(found), paging)
+    return cut(found, paging, lambda each: each.to_dict())

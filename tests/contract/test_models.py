@@ -236,7 +236,8 @@ def test_a_grant_takes_a_name_and_is_listed(house: House) -> None:
     somebody = house.somebody()
     path = f"/api/v1/models/{name}"
     house.client.post(f"{path}/grant-access/{somebody.username.upper()}", headers=owner).raise_for_status()
-    wanted = {"items": [{"user_id": somebody.id, "username": somebody.username}], "total": 1}
+    listed = [{"user_id": somebody.id, "username": somebody.username}]
+    wanted = {"items": listed, "total": 1, "page": 1, "size": 50}
     assert house.client.get(f"{path}/grants", headers=owner).json() == wanted
     assert house.client.get(path, headers=house.sign_in(somebody)).status_code == 200
     refusal(house.client.get(f"{path}/grants", headers=house.sign_in(somebody)), 403, "forbidden")

@@ -35,7 +35,23 @@ class ImageChange(BaseModel):
 class Difference(BaseModel):
     """Pictures by name and objects by class. Lists have the first 500 names, the numbers count all."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "images_added": 1,
+                    "images_removed": 0,
+                    "images_changed": 1,
+                    "images_same": 1248,
+                    "added": ["line3_0412.jpg"],
+                    "removed": [],
+                    "changed": [{"file": "line1_0007.jpg", "picture": False, "labels": True, "split": None}],
+                    "classes": [{"name": "bolt", "added": 3, "removed": 1, "before": 2204, "after": 2206}],
+                }
+            ]
+        },
+    )
 
     images_added: int
     images_removed: int

@@ -20,7 +20,13 @@ class SplitPlan(BaseModel):
     gives counts. Pictures that look alike stay together in any case.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"by": "group", "train": 0.8, "val": 0.1, "test": 0.1, "pattern": "{group}_*.jpg"}]
+        },
+    )
 
     by: Literal["group", "time"] = "group"
     train: Share = 0.7

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from registry.training.datasets.sample import DatasetTask
 
@@ -12,6 +13,26 @@ MOST_LISTED = 2_000
 FILE = "report.json"
 
 Effect = Literal["left out", "changed", "kept"]
+
+EXAMPLE: JsonDict = {  # of a report, for the API's document
+    "format": "coco",
+    "task": "detect",
+    "images": 1250,
+    "objects": 4031,
+    "images_left_out": 1,
+    "objects_left_out": 0,
+    "counts": {"image_unreadable": 1},
+    "problems": [
+        {
+            "kind": "image_unreadable",
+            "effect": "left out",
+            "file": "images/0042.jpg",
+            "line": None,
+            "sample": "",
+            "message": "the file ends in the middle of the picture",
+        }
+    ],
+}
 
 
 class ProblemKind(StrEnum):
@@ -57,7 +78,7 @@ class Problem(BaseModel):
 class ImportReport(BaseModel):
     """What came in and what did not."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [EXAMPLE]})
 
     format: str
     task: DatasetTask

@@ -52,7 +52,25 @@ class Statistics(BaseModel):
     height, `positions` counts the centres of boxes on a grid of 16 x 16, row by row from the top.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "images": 1250,
+                    "objects": 4031,
+                    "backgrounds": 12,
+                    "images_by_split": {"train": 875, "val": 187, "test": 188},
+                    "classes": [{"name": "bolt", "objects": 2206, "images": 1104, "by_split": {"train": 1544}}],
+                    "image_sizes": [{"width": 1280, "height": 720, "images": 1250}],
+                    "objects_per_image": {"0": 12, "3": 702, "4": 536},
+                    "box_size": {"edges": [0.0, 0.05, 0.1], "counts": [310, 3721]},
+                    "box_aspect": {"edges": [-3.0, 0.0, 3.0], "counts": [1990, 2041]},
+                    "positions": [[4, 11], [9, 7]],
+                }
+            ]
+        },
+    )
 
     images: int
     objects: int
