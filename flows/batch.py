@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas import State
 
 from flows.job import run_job
-from flows.spreading import datasets_of, over_ray
+from flows.spreading import datasets_of, look_at_stretch, over_ray
 
 if TYPE_CHECKING:
     from registry.jobs.rooms import JobRooms
@@ -22,4 +22,4 @@ def batch(job_id: str, ticket: int) -> State[Any]:
 def _work(run: "JobRun", rooms: "JobRooms") -> "Result":
     from registry.jobs.batch import predict_batch
 
-    return predict_batch(run, rooms, datasets_of(rooms), over_ray(rooms.settings))
+    return predict_batch(run, rooms, datasets_of(rooms), over_ray(rooms.settings, look_at_stretch))

@@ -4,12 +4,12 @@ Every worker needs the platform's code and settings, and Prefect's address in it
 """
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from prefect import task
+from prefect import Task, task
 
 from flows.logs import configure_logs
 from registry.errors import MissingExtra, RayUnavailable
@@ -17,12 +17,15 @@ from registry.libraries import prepare_libraries, show_ray_its_token
 from registry.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from registry.jobs.batch import Looker, Spread, Stretch
+    from registry.jobs.batch import Looker, Stretch
     from registry.jobs.image_folders import OpenDataset
     from registry.jobs.rooms import JobRooms
+    from registry.jobs.video.looking import SegmentAsked, SegmentLooker
+
+Piece, Found = TypeVar("Piece"), TypeVar("Found")
 
 THREADS, HERE = "threads", "ray"
-_AHEAD = 4  # stretches for each core: one is worked on, the others wait for whoever is free
+_AHEAD = 4  # pieces for each core: one is worked on, the others wait for whoever is free
 _A_SECOND = 1.0
 _HERE = {
     "include_dashboard": False,
@@ -32,25 +35,30 @@ _HERE = {
 }
 
 
-def over_ray(settings: Settings) -> "Spread | None":
-    """Spreads stretches as tasks over Ray's workers; None where everything is done in this process.
+def over_ray(
+    settings: Settings, look: "Task[[Piece], Found]"
+) -> "Callable[[Sequence[Piece]], Generator[Found | None, None, None]] | None":
+    """Has pieces of work looked at by Ray's workers, a task each; None where everything is done in this process.
 
-    What it gives raises MissingExtra, RayUnavailable.
+    What it gives has what was found in their order, None whenever a second passed without any, and raises
+    MissingExtra, RayUnavailable.
     """
-    return None if settings.task_runner == THREADS else partial(_spread, settings.task_runner)
+    return None if settings.task_runner == THREADS else partial(_spread, settings.task_runner, look)
 
 
-def _spread(where: str, stretches: Sequence["Stretch"]) -> Generator[list[dict[str, Any]] | None, None, None]:
-    """See `registry.jobs.batch.Spread`; what nobody waits for any more is cancelled."""
+def _spread(
+    where: str, look: "Task[[Piece], Found]", pieces: "Sequence[Piece]"
+) -> "Generator[Found | None, None, None]":
+    """What nobody waits for any more is cancelled."""
     with _runner(where) as runner:
         import ray
 
         most = _AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
-        waiting, under_way = deque(stretches), deque[Any]()
+        waiting, under_way = deque(pieces), deque[Any]()
         try:
             while waiting or under_way:
                 while waiting and len(under_way) < most:
-                    under_way.append(runner.submit(look_at_stretch, {"stretch": waiting.popleft()}))
+                    under_way.append(runner.submit(look, {"piece": waiting.popleft()}))
                 under_way[0].wait(_A_SECOND)
                 yield under_way.popleft().result() if under_way[0].state.is_final() else None
         finally:
@@ -79,9 +87,15 @@ def _runner(where: str) -> Iterator[Any]:
 
 
 @task(name="stretch", retries=0, persist_result=False)  # Ray itself gives what a dead worker had to another
-def look_at_stretch(stretch: "Stretch") -> list[dict[str, Any]]:
+def look_at_stretch(piece: "Stretch") -> list[dict[str, Any]]:
     """Answer about some images of a batch, in a process that keeps the model for the next."""
-    return _looker().look_at(stretch)
+    return _looker().look_at(piece)
+
+
+@task(name="segment", retries=0, persist_result=False)
+def look_at_segment(piece: "SegmentAsked") -> bytes:
+    """Look at a segment of a video, in a process that keeps the model and the video for the next."""
+    return _segment_looker().look_at(piece)
 
 
 def datasets_of(rooms: "JobRooms") -> "OpenDataset":
@@ -95,12 +109,28 @@ def datasets_of(rooms: "JobRooms") -> "OpenDataset":
 
 @cache
 def _looker() -> "Looker":
-    """What looks at stretches in a worker's process, opened once."""
-    prepare_libraries()
+    """What looks at stretches in a worker's process."""
+    rooms = _rooms()
     from registry.jobs.batch import Looker
+
+    return Looker(rooms, datasets_of(rooms))
+
+
+@cache
+def _segment_looker() -> "SegmentLooker":
+    """What looks at segments in a worker's process."""
+    rooms = _rooms()
+    from registry.jobs.video.looking import SegmentLooker
+
+    return SegmentLooker(rooms)
+
+
+@cache
+def _rooms() -> "JobRooms":
+    """The rooms of a worker's process, opened once."""
+    prepare_libraries()
     from registry.jobs.rooms import JobRooms
 
     settings = load_settings()
     configure_logs(settings.log_level)
-    rooms = JobRooms.open(settings)
-    return Looker(rooms, datasets_of(rooms))
+    return JobRooms.open(settings)

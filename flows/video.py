@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.client.schemas import State
 
 from flows.job import run_job
+from flows.spreading import look_at_segment, over_ray
 
 if TYPE_CHECKING:
     from registry.jobs.rooms import JobRooms
@@ -21,4 +22,4 @@ def video(job_id: str, ticket: int) -> State[Any]:
 def _work(run: "JobRun", rooms: "JobRooms") -> "Result":
     from registry.jobs.video.analysis import analyse_video
 
-    return analyse_video(run, rooms)
+    return analyse_video(run, rooms, spread=over_ray(rooms.settings, look_at_segment))

@@ -53,8 +53,8 @@ class Settings(BaseSettings):
     task_runner: str = Field(
         "threads",
         pattern=r"^(threads|ray|ray://[^\s/?#@]+)$",
-        description="who looks at the images of a batch: `threads` of the flow's process, `ray` on this machine, or "
-        "the Ray cluster of an address such as ray://head:10001",
+        description="who looks at the pictures of batches and videos: `threads` of the flow's process, `ray` on this "
+        "machine, or the Ray cluster of an address such as ray://head:10001",
     )
     work_pool: str = Field(
         "",

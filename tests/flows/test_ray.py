@@ -1,5 +1,6 @@
-"""A batch that is spread over Ray's workers comes to what one process comes to."""
+"""Batches and videos that are spread over Ray's workers come to what one process comes to."""
 
+import csv
 import io
 import json
 import os
@@ -15,12 +16,14 @@ from typing import Any
 import psutil
 import pytest
 
-from flows.spreading import over_ray
+from flows.spreading import look_at_stretch, over_ray
 from registry.errors import InvalidSetting, RayUnavailable
 from registry.models.process import free_port
 from registry.settings import PROJECT_ROOT, child_environment, load_settings
 from registry.testing.ray_cluster import ray_cluster
 from registry.testing.requirements import require_package
+from registry.testing.video import Clip, write_digit_clip
+from registry.training.digits import load_digits
 from tests.flows.conftest import Works, opened_works
 
 pytestmark = pytest.mark.timeout(900)
@@ -55,7 +58,7 @@ def _ended(works: Works, job_id: str) -> dict[str, Any]:
 
 
 def _ray_workers(works: Works) -> list[psutil.Process]:
-    """The processes that look at stretches."""
+    """The processes that look at stretches and segments."""
     found = []
     for child in psutil.Process(works.running.process.pid).children(recursive=True):
         try:
@@ -66,13 +69,18 @@ def _ray_workers(works: Works) -> list[psutil.Process]:
     return found
 
 
+def _busy(works: Works, task: str) -> psutil.Process:
+    """One that is at a task of this name now."""
+    deadline = time.monotonic() + 300
+    while not (busy := [each for each in _ray_workers(works) if task in " ".join(each.cmdline())]):
+        assert time.monotonic() < deadline, f"no worker took a {task}"
+        time.sleep(0.1)
+    return busy[0]
+
+
 def test_its_answers_are_those_of_single_predictions_even_where_a_worker_dies(spread: Works) -> None:
     job_id = spread.start(COUNT, annotate="true")
-    deadline = time.monotonic() + 300
-    while not (busy := [each for each in _ray_workers(spread) if "stretch" in " ".join(each.cmdline())]):
-        assert time.monotonic() < deadline, "no worker took a stretch"
-        time.sleep(0.1)
-    os.kill(busy[0].pid, signal.SIGKILL)
+    os.kill(_busy(spread, "stretch").pid, signal.SIGKILL)
     job = _ended(spread, job_id)
     assert job["state"] == "succeeded", job["error"]
     assert (job["done"], job["result"]["answered"], job["attempts"]) == (COUNT, COUNT, 1)
@@ -89,6 +97,22 @@ def test_its_answers_are_those_of_single_predictions_even_where_a_worker_dies(sp
         ]
     with zipfile.ZipFile(io.BytesIO(spread.client.get(f"{results}/annotated.zip").content)) as archive:
         assert len(archive.namelist()) == COUNT
+
+
+def test_segments_of_a_video_are_looked_at_by_workers_even_where_one_dies(spread: Works, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    write_digit_clip(clip, load_digits(), Clip(seconds=26.0, size_wh=(320, 180)))
+    asked = {"model": "digit-detector", "annotate": "false"}
+    answer = spread.client.post("/api/v1/inference/video", files={"file": clip.open("rb")}, data=asked)
+    assert answer.status_code == 202, answer.text
+    job_id = answer.json()["id"]
+    os.kill(_busy(spread, "segment").pid, signal.SIGKILL)
+    job = _ended(spread, job_id)
+    assert job["state"] == "succeeded", job["error"]
+    assert (job["result"]["pictures"], job["attempts"]) == (650, 1)
+    results = f"/api/v1/inference/jobs/{job_id}/results"
+    tracks = list(csv.DictReader(io.StringIO(spread.client.get(f"{results}/tracks.csv").text)))
+    assert max(int(each["pictures"]) for each in tracks) > 350, "a track goes on from one segment to the next"
 
 
 @pytest.mark.slow
@@ -119,14 +143,14 @@ def test_a_cluster_is_joined_by_its_address_and_shown_its_token(
 
 def test_a_cluster_that_does_not_answer_is_told_with_its_address() -> None:
     require_package("prefect_ray", "ray")
-    spread = over_ray(load_settings(task_runner=f"ray://127.0.0.1:{free_port()}"))
+    spread = over_ray(load_settings(task_runner=f"ray://127.0.0.1:{free_port()}"), look_at_stretch)
     assert spread is not None
     with pytest.raises(RayUnavailable, match=r"ray://127\.0\.0\.1:\d+"):
         next(spread([]))
 
 
 def test_threads_spread_nothing() -> None:
-    assert over_ray(load_settings()) is None
+    assert over_ray(load_settings(), look_at_stretch) is None
 
 
 @pytest.mark.parametrize("where", ["rays", "ray://", "ray://user:secret@head:1", "ray://head:1/x", "http://head"])

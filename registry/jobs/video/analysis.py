@@ -1,19 +1,18 @@
 """Video analysis: every picture of a job's video through one version, followed, counted and drawn; resumable."""
 
-import itertools
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import supervision as sv
 
-from registry.access import Action, require
 from registry.errors import InvalidVideo
 from registry.jobs.in_mlflow import note_in_mlflow
 from registry.jobs.rooms import JobRooms
@@ -22,54 +21,42 @@ from registry.jobs.video.detecting import Found, Model
 from registry.jobs.video.drawing import Painter
 from registry.jobs.video.film import Piece
 from registry.jobs.video.gallery import Best
-from registry.jobs.video.parameters import UPLOAD, VideoParameters
+from registry.jobs.video.looking import SLACK_S, Ahead, SegmentAsked, Sighted, Spread, opened
+from registry.jobs.video.parameters import VideoParameters
 from registry.jobs.video.parts import Rows, VideoParts
 from registry.jobs.video.recorded import recorded_of
 from registry.jobs.video.results import Finished, write_results
 from registry.jobs.video.scene import Look, Scene
 from registry.jobs.video.segments import Segment, cut
-from registry.jobs.video.side_by_side import side_by_side
-from registry.jobs.video.sources import open_source
 from registry.jobs.video.tally import Tally
 from registry.runtime.machine import usable_cores
 from registry.streams.frames import UInt8
-from registry.streams.video_file import VideoFile
-from registry.streams.video_frames import Picture, pictures
-from registry.streams.video_probe import Sight, VideoIndex, index, look
 
 _STAGE = "looking at the video"
-_SLACK_S = 1e-4
 _CATCH_UP_S = 1.0  # for what was found ahead when it is cancelled
 
 
-def analyse_video(run: JobRun, rooms: JobRooms, lanes: int = 0) -> Result:
+def analyse_video(run: JobRun, rooms: JobRooms, lanes: int = 0, spread: Spread | None = None) -> Result:
     """Look at the pictures that are not finished yet, then write the results; cancelled, those of what is finished.
 
-    `lanes` segments are looked at side by side, 0 lets the machine decide.
+    `lanes` segments are looked at side by side, 0 lets the machine decide; with `spread` others look at them.
     Raises NotFound, Forbidden or InvalidVideo where version, file or the owner's right is gone, Unavailable where
     something is away.
     """
     parameters = VideoParameters.model_validate(run.parameters)
-    ready = rooms.serving.ready(run.owner(), parameters.model, version=parameters.version)
-    labels = np.array(ready.version.card.labels or ["object"], np.str_)
-    if parameters.source != UPLOAD:
-        require(run.owner(), Action.READ_FOLDER)
-    video = open_source(run.files, parameters, rooms.settings.batch_folders)
+    video, model = opened(rooms, run.owner(), parameters, run.files)
     try:
         run.progress(0, 0, "reading through the file")
-        sight = look(video)
-        found = index(video, sight)
+        sighted = Sighted.read(video, parameters.sampling)
         with tempfile.TemporaryDirectory(prefix="nexusai-video-") as folder:
-            work = _Work(
-                run, video, sight, found, parameters, Model(rooms.serving, ready, parameters.thresholds), labels, folder
-            )
-            work.go(lanes or max(1, min(4, usable_cores() // 4)))
+            work = _Work(run, sighted, parameters, model, folder)
+            work.go(lanes or max(1, min(4, usable_cores() // 4)), spread)
             result = write_results(run, work.finished(), parameters, Path(folder))
     finally:
         video.close()
     figures = {"pictures": result["pictures"], "found": result["found"], "tracks": result["tracks"]}
     note_in_mlflow(rooms.models, run, {name: float(value) for name, value in figures.items()})
-    return {**result, "model": {"name": ready.version.name, "version": ready.version.version}}
+    return {**result, "model": {"name": model.ready.version.name, "version": model.ready.version.version}}
 
 
 @dataclass(slots=True)
@@ -77,12 +64,9 @@ class _Work:
     """One run over one video."""
 
     run: JobRun
-    video: VideoFile
-    sight: Sight
-    index: VideoIndex
+    sighted: Sighted
     asked: VideoParameters
     model: Model
-    labels: npt.NDArray[np.str_]
     folder: str
     segments: list[Segment] = field(init=False)
     parts: VideoParts = field(init=False)
@@ -95,26 +79,28 @@ class _Work:
     _until: float | None = None
 
     def __post_init__(self) -> None:
-        sampling = self.asked.sampling
-        self.segments = cut(self.index, sampling)
-        self.parts = VideoParts(self.run.files, self.labels)
-        self.scene = Scene(self.asked, self.sight.size_wh, self.fps)
+        size_wh = self.sighted.sight.size_wh
+        self.segments = cut(self.sighted.index, self.sighted.sampling)
+        self.parts = VideoParts(self.run.files, self.model.labels)
+        self.scene = Scene(self.asked, size_wh, self.fps)
         names = [each.name for each in self.scene.zones], [each.name for each in self.scene.lines]
-        self.tally = Tally(self.sight.size_wh, *names)
+        self.tally = Tally(size_wh, *names)
 
     @property
     def fps(self) -> float:
         """How many pictures a second are looked at, usually."""
-        return min(self.asked.fps or self.index.fps, self.index.fps) / self.asked.every
+        film_fps = self.sighted.index.fps
+        return min(self.asked.fps or film_fps, film_fps) / self.asked.every
 
-    def go(self, lanes: int) -> None:
+    def go(self, lanes: int, spread: Spread | None) -> None:
         """Everything up to the end, or until it is cancelled. Raises InvalidVideo where no picture can be decoded."""
         left = [each for each in self.segments if not self.parts.has(each.number)]
-        self._total = sum(each.count for each in self.segments) * (2 if lanes > 1 else 1)
+        ahead = self._ahead(left, lanes, spread)
+        self._total = sum(each.count for each in self.segments) * (1 if ahead is None else 2)
         for each in self.segments[: len(self.segments) - len(left)]:
-            self._replay(self.parts.rows(each.number), lanes)
+            self._replay(self.parts.rows(each.number), looked=ahead is not None)
         try:
-            self._follow(left, lanes)
+            self._follow(left, ahead)
         finally:
             if self._open is not None:
                 self._open.discard()
@@ -126,77 +112,61 @@ class _Work:
     def finished(self) -> Finished:
         """What the results are made of."""
         done = [each.number for each in self.segments if self.parts.has(each.number)]
-        recorded = recorded_of(self.run.files)
-        return Finished(self.parts, done, self.tally, self.sight, self.index, self.labels, recorded)
+        recorded, film = recorded_of(self.run.files), self.sighted
+        return Finished(self.parts, done, self.tally, film.sight, film.index, self.model.labels, recorded)
 
-    def _replay(self, rows: Rows, lanes: int) -> None:
+    def _ahead(self, left: list[Segment], lanes: int, spread: Spread | None) -> Generator[Rows] | None:
+        """What is in each of these segments, found ahead of who follows; None where one look after the other does."""
+        ahead = Ahead(self.sighted, self.model, self.parts, self._stopped, self._tell)
+        if spread is not None:
+            about = self.run.job_id, self.run.owner_id, self.run.parameters
+            return ahead.elsewhere(left, partial(SegmentAsked, *about), spread)
+        return ahead.side_by_side(left, lanes) if lanes > 1 else None
+
+    def _replay(self, rows: Rows, *, looked: bool) -> None:
         """Bring scene and tally to where they were after a segment that is finished."""
         for at_s, found in zip(rows.times, rows.found, strict=True):
             self.tally.look(self.scene.look(at_s, found))
-        self._tell(looked=len(rows.times) if lanes > 1 else 0)
+        self._tell(len(rows.times) if looked else 0)
 
-    def _follow(self, left: list[Segment], lanes: int) -> None:
+    def _follow(self, left: list[Segment], ahead: Generator[Rows] | None) -> None:
         """The pictures of the segments that are left, in their order."""
         painter = Painter(self.asked, self.scene)
-        ahead = iter(left)
-        self._begin(next(ahead, None))
+        coming = iter(left)
+        self._begin(next(coming, None))
         if self._open is None:
             return
-        is_over = self._caught_up if lanes > 1 else self._stopped
-        with closing(self._found_ahead(left, lanes) if lanes > 1 else self._found(left)) as seen:
+        is_over = self._stopped if ahead is None else self._caught_up
+        with closing(self._found(left) if ahead is None else self._found_ahead(left, ahead)) as seen:
             for found in seen:
-                while found.picture.at_s >= self._open.segment.end_s - _SLACK_S:
+                while found.picture.at_s >= self._open.segment.end_s - SLACK_S:
                     self._finish()
-                    self._begin(next(ahead))
+                    self._begin(next(coming))
                 self._take(found, painter)
                 if is_over():
                     break
         self._finish()
-        while not self._stopped() and (empty := next(ahead, None)) is not None:  # the file promised more
+        while not self._stopped() and (empty := next(coming, None)) is not None:  # the file promised more
             self._begin(empty)
             self._finish()
 
     def _found(self, left: list[Segment]) -> Generator[Found]:
         """What is in each picture from the first of these segments on."""
-        yield from self.model.find(self._pictures(left[0].start_s, self._stopped), self._stopped)
+        yield from self.model.find(self.sighted.pictures(left[0].start_s, self._stopped), self._stopped)
 
-    def _found_ahead(self, left: list[Segment], lanes: int) -> Generator[Found]:
-        """The same from several segments that are looked at side by side; cancelled, what was found until then."""
-        seen = self._pictures(left[0].start_s, self._caught_up)
-        with closing(seen), closing(side_by_side(left, lanes, self._look_at)) as ahead:
+    def _found_ahead(self, left: list[Segment], ahead: Generator[Rows]) -> Generator[Found]:
+        """The same where segments are looked at ahead; cancelled, what was found until then."""
+        seen = self.sighted.pictures(left[0].start_s, self._caught_up)
+        with closing(seen), closing(ahead):
             until_s, known = 0.0, dict[float, sv.Detections]()
             segments = iter(left)
             for picture in seen:
-                while picture.at_s >= until_s - _SLACK_S:
+                while picture.at_s >= until_s - SLACK_S:
                     until_s, known = next(segments).end_s, _by_time(next(ahead))
                 at_s = round(picture.at_s, 3)
                 if at_s not in known and self._stopped():
                     return
                 yield Found(picture, known.pop(at_s, sv.Detections.empty()))
-
-    def _look_at(self, segment: Segment, called_off: Callable[[], bool]) -> Rows:
-        """What the model finds in a segment, stored when all of it is looked at; who is who follows later."""
-        known = self.parts.looked(segment.number)
-        if known is not None:
-            self._tell(looked=len(known.times))
-            return known
-        rows = Rows()
-
-        def stopped() -> bool:
-            return called_off() or self._stopped()
-
-        with closing(self._pictures(segment.start_s, stopped)) as own:
-            until = itertools.takewhile(lambda each: each.at_s < segment.end_s - _SLACK_S, own)
-            with closing(self.model.find(until, stopped)) as seen:
-                for found in seen:
-                    rows.add(found.picture.at_s, found.detections)
-                    self._tell(looked=1)
-        if not stopped():
-            self.parts.keep_found(segment.number, rows)
-        return rows
-
-    def _pictures(self, from_s: float, stopped: Callable[[], bool]) -> Generator[Picture]:
-        return pictures(self.video, self.sight.size_wh, self.index, self.asked.sampling, from_s, stopped)
 
     def _tell(self, looked: int = 0) -> None:
         """Tell the job how far the work is."""
@@ -218,7 +188,7 @@ class _Work:
             return
         path = Path(self.folder, f"{segment.number:06d}.mkv")
         threads = max(1, usable_cores() // 4)
-        piece = Piece(path, self.sight.size_wh, self.fps, threads) if self.asked.annotate else None
+        piece = Piece(path, self.sighted.sight.size_wh, self.fps, threads) if self.asked.annotate else None
         self._open = _Open(segment, piece)
 
     def _finish(self) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import supervision as sv
 
 from registry.errors import EngineBusy
@@ -50,6 +51,11 @@ class Model:
     serving: Serving
     ready: Loaded
     thresholds: Thresholds
+
+    @property
+    def labels(self) -> npt.NDArray[np.str_]:
+        """The names of its classes."""
+        return np.array(self.ready.version.card.labels or ["object"], np.str_)
 
     def find(self, pictures: Iterator[Picture], stop: Callable[[], bool]) -> Generator[Found]:
         """What is found in each picture; decoding goes on in a thread of its own meanwhile."""

@@ -85,14 +85,21 @@ class VideoParts:
         """Whether a segment is finished."""
         return f"{segment:06d}.npz" in self._names
 
+    def was_looked_at(self, segment: int) -> bool:
+        """Whether it is known what the model found in a segment."""
+        return _found_in(segment) in self._names
+
     def looked(self, segment: int) -> Rows | None:
         """What the model found in a segment that is not finished, if that is known."""
-        name = f"{segment:06d}.found.npz"
-        return Rows.unpack(self._files.get("parts", name), self._labels) if name in self._names else None
+        return self.unpack(self._files.get("parts", _found_in(segment))) if self.was_looked_at(segment) else None
 
     def keep_found(self, segment: int, rows: Rows) -> None:
         """Store what the model found, before anything follows from it."""
-        self._put(f"{segment:06d}.found.npz", rows.pack())
+        self._put(_found_in(segment), rows.pack())
+
+    def unpack(self, packed: bytes) -> Rows:
+        """Rows that somebody packed, with this version's names."""
+        return Rows.unpack(packed, self._labels)
 
     def finish(self, segment: int, rows: Rows, crops: list[Crop], film: Iterator[bytes] | None) -> None:
         """Store a segment. Raises StorageUnavailable."""
@@ -103,7 +110,7 @@ class VideoParts:
 
     def rows(self, segment: int) -> Rows:
         """The rows of a finished segment."""
-        return Rows.unpack(self._files.get("parts", f"{segment:06d}.npz"), self._labels)
+        return self.unpack(self._files.get("parts", f"{segment:06d}.npz"))
 
     def crops(self, segment: int) -> list[Crop]:
         """The pictures of a finished segment's tracks."""
@@ -122,6 +129,10 @@ class VideoParts:
     def _put(self, name: str, content: bytes | Iterator[bytes]) -> None:
         self._files.put("parts", name, content)
         self._names.add(name)
+
+
+def _found_in(segment: int) -> str:
+    return f"{segment:06d}.found.npz"
 
 
 def _packed(crops: list[Crop]) -> bytes:
