@@ -28,6 +28,7 @@ _CODEC = re.compile(r"Stream #0:\d+.*: Video: (\w+)")  # of the input first
 _COMPLAINT = re.compile(r"(?i)error|invalid|fail|could not|cannot|impossible|not found|no such|denied|exceed")
 _RATE_SLACK = 0.9  # a picture that comes a little early still counts as the next one
 _PIPE_BYTES = 1 << 20
+_NICENESS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Decoder:
                 os.close(far_end)
         # a device's driver reserves far more addresses than it uses
         bound_child(self._child.pid, addresses=options.acceleration is Acceleration.SOFTWARE)
+        _let_others_go_first(self._child.pid)
         for pipe in (self._child.stdout, self._child.stderr, self.packets):
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
@@ -219,6 +221,12 @@ def bound_child(pid: int, *, addresses: bool = True) -> None:
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+
+
+def _let_others_go_first(pid: int) -> None:
+    """Where the processor is short, many decoders must not crowd out the few threads that look at what they decoded."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS)
 
 
 def widen_pipe(pipe: IO[bytes] | None) -> None:

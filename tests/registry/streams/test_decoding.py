@@ -1,10 +1,12 @@
 """How a camera is decoded: without the codec's smoothing, on a graphics processor, or in software instead."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 from structlog.testing import capture_logs
@@ -43,6 +45,18 @@ def test_fast_decoding_changes_pictures_a_little_and_nothing_else(
     fast = _pictures(watching, policy, film, DecodeOptions(skip_loop_filter=True))
     apart = np.abs(exact - fast).mean()
     assert 0 < apart < 3
+
+
+def test_decoders_let_those_go_first_who_look_at_their_pictures(
+    watching: Callable[..., Watched], policy: SourcePolicy, film: Path
+) -> None:
+    seen = watching(parse_source(f"file://{film}", policy), WatchOptions())
+    seen.wait_for(lambda: len(seen.frames) > 0)
+    children = [child for child in psutil.Process().children(recursive=True) if "ffmpeg" in child.name()]
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    threads = [thread.id for child in children for thread in child.threads()]
+    assert len(threads) > 1
+    assert all(os.getpriority(os.PRIO_PROCESS, thread) > own for thread in threads)
 
 
 @pytest.mark.parametrize("way", [each for each in Acceleration if each is not Acceleration.SOFTWARE])
