@@ -224,6 +224,8 @@ class Settings(BaseSettings):
     def prepare_home(self) -> None:
         """Create the home's folders. Raises HomeNotWritable."""
         try:
+            if not self.home.exists():  # what cameras recorded and who has an account is nobody else's
+                self.home.mkdir(parents=True, mode=0o700)
             for folder in (self.home, self.logs, self.run_dir, self.secrets_dir):
                 folder.mkdir(parents=True, exist_ok=True)
             self.secrets_dir.chmod(0o700)

@@ -6,6 +6,7 @@ from typing import TypeVar
 import streamlit as st
 
 from app.ui.pager import first_page
+from app.ui.text import as_copied
 
 Key = TypeVar("Key")
 
@@ -22,7 +23,7 @@ def words(page: str, field: str, label: str, *, icon: str | None = "search", lon
         on_change=first_page,
         args=(page,),
     )
-    return given.strip()
+    return as_copied(given)
 
 
 def choice(page: str, field: str, label: str, options: Mapping[Key, str]) -> Key:

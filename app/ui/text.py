@@ -1,6 +1,7 @@
 """User-provided text and measured values as a page shows them."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$^=&'\"@/])")
@@ -16,7 +17,13 @@ def plain(text: str, *, longest: int = 400) -> str:
     flat = _COLLAPSE.sub(" ", _BIDI.sub("", text)).strip()
     if len(flat) > longest:
         flat = flat[: longest - 1].rstrip() + "…"
-    return _TO_SPLIT.sub(rf"\1{_WORD_JOINER}", _MARKDOWN.sub(r"\\\1", flat))
+    shown = _TO_SPLIT.sub(rf"\1{_WORD_JOINER}", _MARKDOWN.sub(r"\\\1", flat))
+    return f"\u2068{shown}\u2069" if any(unicodedata.bidirectional(each) in {"R", "AL"} for each in flat) else shown
+
+
+def as_copied(text: str) -> str:
+    """What somebody typed or copied from a page, without what `plain` added to it unseen."""
+    return _BIDI.sub("", text).replace(_WORD_JOINER, "").strip()
 
 
 def badge_text(text: str, *, longest: int = 40) -> str:

@@ -10,6 +10,7 @@ from registry.access.fingerprints import hash_secret
 from registry.access.live import Live
 from registry.access.names import checked_email, checked_full_name, checked_profile, checked_username
 from registry.access.permissions import Action, require
+from registry.access.present import require_now
 from registry.access.proof import Proof
 from registry.access.secret_files import read_or_make
 from registry.access.sessions import new_code
@@ -75,6 +76,7 @@ class Accounts:
         user = self._new_user(username, password, role, email=email, full_name=full_name)
         user.premium = premium
         with self._database.write() as session:
+            require_now(session, actor, Action.MANAGE_USERS)
             users.add(session, user)
             _trace(session, actor, "user.create", user, role=str(role), premium=premium)
         return user
@@ -138,7 +140,7 @@ class Accounts:
         if new == old:
             raise InvalidInput("this is the password you have", hint="Choose another one.")
         keep = actor.credential if actor.via == "session" else ""
-        self._set_password(actor, actor.id, new, "account.password", keep=keep)
+        self._set_password(actor, Action.CHANGE_OWN_ACCOUNT, actor.id, new, "account.password", keep=keep)
 
     def reset_password(self, actor: Actor, user_id: str, new: str) -> None:
         """Give somebody another password; it ends every sign-in of theirs.
@@ -147,16 +149,17 @@ class Accounts:
         """
         require(actor, Action.MANAGE_USERS)
         self._check_new(new, self.get(user_id).username)
-        self._set_password(actor, user_id, new, "user.password")
+        self._set_password(actor, Action.MANAGE_USERS, user_id, new, "user.password")
 
-    def _set_password(self, actor: Actor, user_id: str, new: str, action: str, keep: str = "") -> None:
+    def _set_password(self, actor: Actor, needed: Action, user_id: str, new: str, traced: str, keep: str = "") -> None:
         hashed = passwords.hash_password(new)
         with self._database.write() as session:
+            require_now(session, actor, needed)
             user = users.by_id(session, user_id)
             user.password_hash = hashed
             user.updated_at = utc_now()
             sign_ins.end_all(session, user_id, keep=keep)
-            _trace(session, actor, action, user)
+            _trace(session, actor, traced, user)
 
     def _new_user(self, username: str, password: str, role: Role, *, email: str = "", full_name: str = "") -> User:
         name = checked_username(username)

@@ -13,6 +13,8 @@ _RESERVED = re.compile("anonymous|local:.*|[0-9a-f]{32}")  # what the trail call
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
+_MARKS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4}")
+_ALIKE = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN")  # alphabets with letters that look the same
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)*")
 
 
@@ -25,6 +27,13 @@ def checked_username(text: str) -> str:
     name = text.strip()
     if not 1 <= len(name) <= _LONGEST_NAME or not _visible(name):
         raise InvalidInput("a user name has 1 to 64 visible characters")
+    if _MARKS.search(unicodedata.normalize("NFD", name)):
+        raise InvalidInput("a user name has at most three marks on a letter")
+    if len({script for each in name if (script := _script(each))}) > 1:
+        raise InvalidInput(
+            "a user name does not mix Latin, Greek, Cyrillic and Armenian letters",
+            hint="Letters of different alphabets can look the same: use those of one.",
+        )
     if not _singly_spaced(unicodedata.normalize("NFKC", name)):
         raise InvalidInput("a user name has single spaces at most, and only between its words")
     key = users.username_key(name)
@@ -60,6 +69,11 @@ def checked_profile(changes: dict[str, Any]) -> dict[str, Any]:
 def as_typed(text: str) -> str:
     """A name that somebody typed, fit for the records: what no user name holds becomes U+FFFD."""
     return "".join(each if each.isprintable() else "\ufffd" for each in text[:_LONGEST_NAME])
+
+
+def _script(letter: str) -> str:
+    """Which of the alphabets with letters that look alike it belongs to, if any."""
+    return next((each for each in _ALIKE if unicodedata.name(letter, "").startswith(each)), "")
 
 
 def _visible(text: str) -> bool:

@@ -9,10 +9,11 @@ from sqlmodel import Session, col, delete, or_, select
 from registry.access.actor import Actor
 from registry.access.names import as_typed, checked_profile
 from registry.access.permissions import Action, require
+from registry.access.present import require_now
 from registry.access.sessions import Sessions
 from registry.access.tokens import Tokens
 from registry.access.trail import trace
-from registry.errors import Conflict, InvalidInput, LastAdministrator, UserNotFound
+from registry.errors import Conflict, Forbidden, InvalidInput, LastAdministrator, UserNotFound
 from registry.records import Database, GalleryEntry, InferenceResult, Role, User, one_at_a_time, users, utc_now
 from registry.records.folding import has_text
 
@@ -100,7 +101,7 @@ class People:
         """
         require(actor, Action.MANAGE_USERS)
         with self._database.write() as session:
-            user = _locked(session, user_id)
+            user = _locked(session, actor, user_id)
             _keep_an_administrator(session, user, loses_it=True)
             _not_oneself(actor, user_id, "delete")
             _trace(session, actor, "user.delete", user, {"username": user.username})
@@ -112,7 +113,7 @@ class People:
     def _change(self, actor: Actor, user_id: str, action: str, changes: dict[str, Any], *, ends_sessions: bool) -> User:
         require(actor, Action.MANAGE_USERS)
         with self._database.write() as session:
-            user = _locked(session, user_id)
+            user = _locked(session, actor, user_id)
             loses_it = changes.get("role", user.role) != Role.ADMIN or not changes.get("active", user.active)
             _keep_an_administrator(session, user, loses_it=loses_it)
             if changes.get("active") is False:
@@ -130,9 +131,12 @@ class People:
         return user
 
 
-def _locked(session: Session, user_id: str) -> User:
-    """The user, while nobody else changes who administers."""
+def _locked(session: Session, actor: Actor, user_id: str) -> User:
+    """The user, while nobody else changes who administers. Raises Forbidden, NotSignedIn, UserNotFound."""
     one_at_a_time(session.connection(), "administrators")
+    require_now(session, actor, Action.MANAGE_USERS)
+    if actor.via == "key" and actor.id == user_id:
+        raise Forbidden("an API key does not change the account it speaks for", hint="Sign in with the password.")
     return users.by_id(session, user_id)
 
 

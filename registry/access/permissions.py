@@ -216,5 +216,9 @@ def require(actor: Actor, action: Action, target: Target | None = None) -> None:
         raise NotFound(f"{target.label} does not exist, or you may not see it")
     if not allowed(actor, action, target):
         on = f" on {target.label}" if target else ""
-        who = f"the role {actor.role}" if _in_scope(actor, action) else "this API key"
-        raise Forbidden(f"{who} may not do {action}{on}", details={"action": str(action)})
+        details = {"action": str(action)}
+        if not _in_scope(actor, action):
+            scope = SCOPES[action]
+            hint = f"Make a key with the scope {scope}." if scope else "Sign in: no API key may do it."
+            raise Forbidden(f"this API key may not do {action}{on}", hint=hint, details=details)
+        raise Forbidden(f"the role {actor.role} may not do {action}{on}", details=details)

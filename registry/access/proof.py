@@ -47,7 +47,7 @@ class Proof:
                 pending = right and user is not None and not user.approved
                 if not pending:
                     self._throttle.count_failure(session, counted)
-                _refused(session, "account.sign_in", ANONYMOUS.id, name, address)
+                _refused(session, "account.sign_in", ANONYMOUS.id, user.username if user else _hint(name), address)
         if pending:
             raise AccountPending("this account waits for an administrator's approval")
         raise InvalidCredentials("the user name or the password is wrong")
@@ -87,3 +87,8 @@ class Proof:
 
 def _refused(session: Session, action: str, actor_id: str, actor_name: str, address: str) -> None:
     audit.append(session, actor_id=actor_id, actor_name=actor_name, action=action, outcome="refused", address=address)
+
+
+def _hint(name: str) -> str:
+    """What is kept of a name that nobody has: it may be a password that was typed into the wrong field."""
+    return f"{name[:2]}… ({many} characters, nobody's name)" if (many := len(name)) else "nobody's name"

@@ -13,7 +13,12 @@ from registry.records.audit import Outcome
 def trace(
     session: Session, actor: Actor, action: str, target: str, details: Mapping[str, Any], *, outcome: Outcome = "ok"
 ) -> None:
-    """Add a row in the caller's write transaction, so that an action and its trace commit together."""
+    """Add a row in the caller's write transaction, so that an action and its trace commit together.
+
+    Where an API key proved the actor the details name it, by what the list of keys calls `id`.
+    """
+    if actor.via == "key" and actor.credential:
+        details = {**details, "proof": f"API key {actor.credential}"}
     audit.append(
         session,
         actor_id=actor.id,

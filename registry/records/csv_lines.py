@@ -2,9 +2,10 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # also in full width, as some locales take them
 
 
 def csv_lines(rows: Iterable[Iterable[object]]) -> str:
@@ -15,4 +16,7 @@ def csv_lines(rows: Iterable[Iterable[object]]) -> str:
 
 
 def _harmless(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    if not isinstance(cell, str):
+        return cell
+    read_as = unicodedata.normalize("NFKC", cell)
+    return f"'{cell}" if read_as.startswith(_FORMULA) or read_as.lstrip().startswith(_FORMULA) else cell

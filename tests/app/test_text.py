@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from markdown_it import MarkdownIt
 
-from app.ui.text import ago, bytes_text, many, plain
+from app.ui.text import ago, as_copied, bytes_text, many, plain
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,16 @@ def test_ago(seconds: int, words: str) -> None:
 )
 def test_bytes_text(count: int, words: str) -> None:
     assert bytes_text(count) == words
+
+
+def test_text_from_right_to_left_does_not_turn_its_line_around() -> None:
+    assert plain("\u0639\u0645\u0631") == "\u2068\u0639\u0645\u0631\u2069"
+    assert plain("Ada") == "Ada"
+
+
+@pytest.mark.parametrize("text", ["local:root", "ada@example.com", "\u0639\u0645\u0631", "www.example.com"])
+def test_what_is_copied_from_a_page_is_what_was_shown_there(text: str) -> None:
+    assert as_copied(f" {plain(text)} ").replace("\\", "") == text
 
 
 def test_many() -> None:

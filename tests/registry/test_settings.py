@@ -78,6 +78,13 @@ def test_secrets_stay_with_their_owner(tmp_path: Path) -> None:
     assert settings.secrets_dir.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_home_is_nobody_elses_and_one_that_was_made_before_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir(mode=0o755)
+    for name, mode in (("own", 0o700), ("shared", 0o755)):
+        load_settings(home=tmp_path / name).prepare_home()
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode
+
+
 def test_every_setting_says_what_it_is() -> None:
     assert all(field.description for field in Settings.model_fields.values())
 

@@ -56,7 +56,16 @@ def _network(text: str) -> str:
         raise ValueError(f"{text[:80]!r} is not a network such as 10.20.0.0/16") from error
 
 
-CameraNetwork = Annotated[str, Field(max_length=64), AfterValidator(_network)]
+def _camera_network(text: str) -> str:
+    """A network that a camera can be in: neither this machine itself nor link-local."""
+    network = ipaddress.ip_network(_network(text))
+    if network.is_loopback or network.is_link_local:
+        raise ValueError(f"{network} is this machine itself or link-local, where no camera is ever read")
+    return str(network)
+
+
+Network = Annotated[str, Field(max_length=64), AfterValidator(_network)]
+CameraNetwork = Annotated[str, Field(max_length=64), AfterValidator(_camera_network)]
 Origin = Annotated[str, Field(max_length=255), AfterValidator(_origin)]
 
 
@@ -271,7 +280,7 @@ class LiveSettings(BaseModel):
     recording_export_minutes: int = _setting(
         60, "cameras", "Longest export", "minutes of one exported recording", unit="minutes", ge=1, le=1_440
     )
-    notification_networks: list[CameraNetwork] = _setting(
+    notification_networks: list[Network] = _setting(
         ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
         "cameras",
         "Networks of receivers",

@@ -4,15 +4,22 @@ from collections.abc import Callable
 
 import pytest
 
+from registry.access import Actor
 from registry.access.accounts import Accounts
 from registry.access.live import Live
 from registry.access.sessions import Sessions
 from registry.access.sign_ins import SignIns
 from registry.access.tokens import Tokens
-from registry.records import Database, SettingValue, User
+from registry.records import Database, Role, SettingValue, User
 from registry.settings import Settings
 
 PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def admin() -> Actor:
+    """Whoever administers this machine: not one of the stored accounts, of which a test may need the last."""
+    return Actor("a" * 32, "ada", Role.ADMIN, via="local")
 
 
 @pytest.fixture

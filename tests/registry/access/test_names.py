@@ -9,7 +9,8 @@ from registry.errors import InvalidInput
 
 
 @pytest.mark.parametrize(
-    "name", ["ada", "Ada Lovelace", "Åsa-Łucja_1", "李小龍", "o'neil", "<b>bob</b>", ":material/home:"]
+    "name",
+    ["ada", "Ada Lovelace", "Åsa-Łucja_1", "李小龍", "Ада", "Όλγα", "เกษม", "o'neil", "<b>bob</b>", ":material/home:"],
 )
 def test_a_name_that_can_be_read_is_taken(name: str) -> None:
     assert checked_username(f" {name} ") == name
@@ -30,6 +31,9 @@ def test_a_name_that_can_be_read_is_taken(name: str) -> None:
         "\ufeffada",
         "a\u034fb",  # a mark that shows nothing
         "a\u3164b",  # a letter that shows nothing
+        "\u0430da",  # a Cyrillic letter that looks like the first of ada
+        "ada\u03bf",  # a Greek one
+        "ad\u0301\u0302\u0303\u0304a",  # a tower of marks
         "a\ufe0fb",  # a variation selector
         "a\u2800b",  # a blank Braille pattern
         "a\u00a0b",  # a space that only looks like one

@@ -7,7 +7,7 @@ from sqlmodel import select
 
 from registry.access import Actor
 from registry.access.accounts import Accounts
-from registry.access.actor import local_actor, of_user
+from registry.access.actor import Via, local_actor, of_user
 from registry.access.people import People
 from registry.access.sessions import Sessions
 from registry.access.tokens import Tokens
@@ -81,6 +81,46 @@ def test_only_administrators_see_and_change_users(people: People, make: Callable
     for attempt in attempts:
         with pytest.raises(Forbidden):
             attempt()
+
+
+@pytest.mark.parametrize("via", ["session", "token", "key"])
+@pytest.mark.parametrize("lost", ["role", "account"])
+def test_who_administered_a_moment_ago_takes_nothing_back(
+    people: People, make: Callable[[str, Role], User], accounts: Accounts, admin: Actor, via: Via, lost: str
+) -> None:
+    make("zoe", Role.ADMIN)
+    mallory = make("mallory", Role.ADMIN)
+    remembered = of_user(mallory, via)  # as a process knows them for up to a second longer
+    if lost == "role":
+        people.set_role(admin, mallory.id, Role.USER)
+    else:
+        people.set_active(admin, mallory.id, active=False)
+    for attempt in (
+        lambda: people.set_role(remembered, mallory.id, Role.ADMIN),
+        lambda: people.set_active(remembered, mallory.id, active=True),
+        lambda: people.delete(remembered, admin.id),
+        lambda: accounts.create(remembered, "another", "correct horse battery", Role.ADMIN),
+        lambda: accounts.reset_password(remembered, mallory.id, "another correct horse"),
+    ):
+        with pytest.raises((Forbidden, NotSignedIn)):
+            attempt()
+    now = people.get(admin, mallory.id)
+    assert (now.role, now.active) == ((Role.USER, True) if lost == "role" else (Role.ADMIN, False))
+
+
+def test_a_key_changes_others_but_not_the_account_it_speaks_for(
+    people: People, make: Callable[[str, Role], User], admin: Actor
+) -> None:
+    make("zoe", Role.ADMIN)
+    ada, bob = make("ada", Role.ADMIN), make("bob", Role.USER)
+    key = of_user(ada, "key")
+    assert people.update(key, bob.id, full_name="Bob B.").full_name == "Bob B."
+    for change in (
+        lambda: people.update(key, ada.id, email="attacker@evil.example"),
+        lambda: people.set_role(key, ada.id, Role.USER),
+    ):
+        with pytest.raises(Forbidden, match="the account it speaks for"):
+            change()
 
 
 @pytest.mark.parametrize(

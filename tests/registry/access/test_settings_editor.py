@@ -131,6 +131,9 @@ def test_a_default_that_is_set_stays_when_the_default_changes(
         ("notice", "half \ud800", "control characters"),  # has no UTF-8
         ("cors_origins", "https://a.example", "a list of at most 50"),
         ("cors_origins", ["*"], "not an origin"),
+        ("camera_networks", ["10.1"], "not a network"),
+        ("camera_networks", ["127.0.0.0/8"], "this machine itself"),
+        ("camera_networks", ["169.254.0.0/16"], "link-local"),
         ("cors_origins", ["https://*.example.com"], "not an origin"),
         ("cors_origins", ["https://a.example/path"], "not an origin"),
         ("cors_origins", ["https://me@a.example"], "not an origin"),

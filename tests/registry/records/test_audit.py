@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from registry.records import AuditEntry, AuditHead, Database, audit, utc_now
+from registry.records import AuditEntry, AuditHead, Database, Role, User, audit, users, utc_now
 from registry.records.audit import Verdict
 from registry.records.audit_details import LONGEST_JSON, fit
 
@@ -76,6 +76,15 @@ def test_one_edited_or_missing_row_is_found(database: Database, tamper: str, num
     verdict = _verify(database)
     assert (verdict.number, verdict.fault) == (number, fault)
     assert verdict.holds is (fault is None)
+
+
+def test_a_trail_that_was_emptied_head_and_all_does_not_hold_while_there_are_accounts(database: Database) -> None:
+    with database.write() as session:
+        users.add(session, User(username="ada", username_key="", role=Role.ADMIN, password_hash=""))
+    _trail(database)
+    for table in ("audit_entries", "audit_head"):
+        _run(database, f"DELETE FROM {table}")
+    assert _verify(database) == Verdict(0, audit.GENESIS, 1, "missing")
 
 
 def test_a_row_whose_digest_was_computed_anew_breaks_the_next(database: Database) -> None:
