@@ -1,8 +1,10 @@
 """Prefect's HTTP API, as far as handing over jobs needs it; each call ends within seconds."""
 
+from contextlib import suppress
 from typing import Any
 
 import httpx
+import psutil
 
 from flows.prefect_server import api_url, basic_authorization
 from registry.errors import PrefectUnavailable
@@ -94,7 +96,8 @@ class PrefectApi:
     def standing(self, run_id: str) -> Standing:
         """See `registry.jobs.care.Runs`."""
         state = self._state(run_id)
-        return "unknown" if state is None else _STANDINGS.get(state, "ended")
+        found = "unknown" if state is None else _STANDINGS.get(state, "ended")
+        return "booting" if found == "starting" and _is_child_of_ours(run_id) else found
 
     def settle(self, run_id: str, state: JobState) -> None:
         """See `registry.jobs.care.Runs`."""
@@ -118,6 +121,15 @@ class PrefectApi:
         if answer.status_code in {401, 403} or answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise PrefectUnavailable(f"Prefect answers {answer.status_code}")
         return answer
+
+
+def _is_child_of_ours(run_id: str) -> bool:
+    """Whether the process of a run lives below this one, as where the runner starts them itself."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if child.environ().get("PREFECT__FLOW_RUN_ID") == run_id and child.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def _good_status(answer: httpx.Response) -> None:

@@ -28,6 +28,7 @@ from registry.jobs.image_folders import AHEAD, IMAGE_ENDINGS, ImageFolder, is_im
 
 MOST_IMAGES = 1_000_000
 _ARCHIVE = ArchiveLimits(members=200_000, total_bytes=64 << 30)
+_EMPTY_ZIP = b"PK\x05\x06"  # the end of an archive is all there is of it
 _MANIFEST = "manifest.json"
 _LONGEST_NAME = 300
 
@@ -158,6 +159,9 @@ def _members(file: BinaryIO, name: str) -> list[str] | None:
         names = take_census(file, _ARCHIVE, InvalidArchive)
     except InvalidArchive as error:
         raise InvalidArchive(f"{name}: {error.message}") from error
+    file.seek(0)
+    if names is None and file.read(len(_EMPTY_ZIP)) == _EMPTY_ZIP:
+        raise InvalidArchive(f"{name}: the archive is empty")
     return None if names is None else sorted(each for each in names if is_image(PurePosixPath(each)))
 
 

@@ -22,10 +22,11 @@ from registry.records import Aging, Database, Job, JobState, jobs, one_at_a_time
 SILENT_S = 12.0  # a run that did not beat for so long is dead
 QUIET_S = 4.0  # then it is looked up whether it was cancelled where it ran
 NOT_BEGUN = timedelta(seconds=25)  # then a run that was handed over counts as lost; each time a bit later
+_BOOTS_MOST = timedelta(minutes=3)  # where its process is seen to live: a busy machine starts it slowly
 TELLS_ITSELF = timedelta(seconds=20)  # how long a run may take to tell the engine how it ended
 _MOST_TICKETS_WITHOUT_A_RUN = 20
 
-Standing = Literal["waiting", "starting", "ended", "cancelled", "unknown"]
+Standing = Literal["waiting", "starting", "booting", "ended", "cancelled", "unknown"]
 _log = structlog.get_logger(__name__)
 
 
@@ -36,7 +37,7 @@ class Runs(Protocol):
         """Have the job's newest ticket run; the id of that run, the same however often it is asked for."""
 
     def standing(self, run_id: str) -> Standing:
-        """How far a run is that has not taken its job."""
+        """How far a run is that has not taken its job; it is booting where its process is known to live."""
 
     def settle(self, run_id: str, state: JobState) -> None:
         """Tell how the run's job ended, unless the engine knows."""
@@ -156,7 +157,8 @@ class Care:
             handed = list(jobs.handed_over(session))
         for job in handed:
             standing = self._runs.standing(job.flow_run_id) if job.flow_run_id else "waiting"
-            if standing == "waiting" or (standing == "starting" and not _late(job)):
+            patience = {"starting": NOT_BEGUN, "booting": _BOOTS_MOST}.get(standing)
+            if standing == "waiting" or (patience is not None and not _late(job, patience)):
                 continue
             _log.warning("run_not_begun", job=job.id, ticket=job.ticket, standing=standing)
             with self._database.write() as session:
@@ -208,9 +210,9 @@ def _was_last(job: Job) -> bool:
     return asked is not None and began is not None and began > asked
 
 
-def _late(job: Job) -> bool:
+def _late(job: Job, patience: timedelta) -> bool:
     waited = utc_now() - (job.handed_over_at or job.created_at)
-    return waited > NOT_BEGUN * max(job.ticket - job.attempts, 1)
+    return waited > patience * max(job.ticket - job.attempts, 1)
 
 
 def _has_begun(job: Job) -> bool:

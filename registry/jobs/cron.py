@@ -36,9 +36,8 @@ def next_times(cron: str, time_zone: str, after: datetime, count: int = 3) -> li
     found = _times(cron, time_zone, after, _LOOKED_AT)
     for one, other in pairwise(found):
         if other - one < OFTENEST:
-            often = f"{(other - one).total_seconds() / 60:g} minutes after one another"
             raise InvalidInput(
-                f"{cron!r} comes too often: {often}",
+                f"{cron!r} comes too often: every {(other - one).total_seconds():g} seconds",
                 hint=f"At least {OFTENEST.total_seconds() / 60:g} minutes lie between two starts.",
                 details={"field": "cron"},
             )

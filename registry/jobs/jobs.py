@@ -20,6 +20,13 @@ from registry.storage import Storage
 
 MOST_UNFINISHED = 200  # of one owner
 _RETRY_AFTER_S = 30
+_WORDS = {
+    JobState.QUEUED: "waiting",
+    JobState.RUNNING: "running",
+    JobState.SUCCEEDED: "done",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+}
 
 
 class Jobs:
@@ -108,7 +115,7 @@ class Jobs:
         with self.database.write() as session:
             job = _seen(actor, session.get(Job, job_id, with_for_update=True), job_id)
             if jobs.is_final(job.state):
-                raise JobEnded(f"the job has {job.state} already")
+                raise JobEnded(f"the job has ended already: it is {_WORDS[JobState(job.state)]}")
             if job.cancel_requested_at is None:
                 job.cancel_requested_at = utc_now()
                 trace(session, actor, "job.cancel", f"job:{job.id}", {"kind": job.kind})
@@ -131,7 +138,9 @@ class Jobs:
         with self.database.write() as session:
             job = _seen(actor, session.get(Job, job_id, with_for_update=True), job_id)
             if job.state != JobState.FAILED:
-                raise JobNotRetried(f"only a job that has failed is tried again; this one is {job.state}")
+                raise JobNotRetried(
+                    f"only a job that has failed is tried again; this one is {_WORDS[JobState(job.state)]}"
+                )
             if not jobs.may_be_retried(job):
                 raise JobNotRetried(
                     f"the job failed more than {jobs.RETRIED_WITHIN.days} days ago: what it was given is kept no longer"

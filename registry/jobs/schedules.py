@@ -243,7 +243,7 @@ def _parameters(start: Startable, given: Mapping[str, Any]) -> BaseModel:
     try:
         return start.parameters.model_validate(dict(given))
     except ValidationError as error:
-        first = first_problem(error, "they")
+        first = first_problem(error)
         raise InvalidInput(f"the parameters: {first}", details={"field": f"parameters.{first.field}"}) from error
 
 

@@ -41,7 +41,7 @@ def waiting_for(job: Job, runner: Runner | None, now: datetime | None = None) ->
         return "It is being started."
     if job.not_before is not None and job.not_before > now:
         return f"It is tried again in {(job.not_before - now).total_seconds():.0f} s."
-    return job.stage or "Other jobs run before it."
+    return job.stage or "It waits for its turn."
 
 
 def job_dict(job: Job, runner: Runner | None) -> dict[str, Any]:

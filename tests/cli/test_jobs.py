@@ -22,5 +22,5 @@ def test_a_failed_job_is_queued_again_and_one_that_waits_is_not(
     told = here(settings, "jobs", "retry", job.id[:8], "--json")
     assert (json.loads(told.stdout)["state"], told.returncode) == ("queued", 0)
     refused = here(settings, "jobs", "retry", job.id[:8])
-    assert "only a job that has failed is tried again; this one is queued" in refused.stderr
+    assert "only a job that has failed is tried again; this one is waiting" in refused.stderr
     assert refused.returncode

@@ -72,7 +72,10 @@ def recognise(source: Source) -> str:
     for name, reader in READERS.items():
         if reader.looks_like(source):
             return name
-    raise InvalidDataset("the dataset is in none of the formats that are read: " + ", ".join(FORMATS))
+    raise InvalidDataset(
+        "the dataset is in none of the formats that are read: " + ", ".join(FORMATS),
+        hint=f"It holds {', '.join(name[:60] for name in source.files[:5]) or 'no file'}; see docs/datasets.md.",
+    )
 
 
 @dataclass(slots=True)

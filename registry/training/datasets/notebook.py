@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def submit_batch(
     model: str,
-    images: list[str | Path] | None = None,
+    images: str | Path | list[str | Path] | None = None,
     *,
     folder: str = "",
     dataset: str = "",
@@ -26,7 +26,7 @@ def submit_batch(
 ) -> JobHandle:
     """Run a model (named as `nx.load` takes it) on many images in the platform's runner.
 
-    `images` are paths of images and of zip archives, which are copied; `folder` is a folder, or `s3://bucket/prefix`,
+    `images` are paths, or one, of images and of zip archives, which are copied; `folder` is a folder, or `s3://bucket/prefix`,
     that NEXUSAI_BATCH_FOLDERS names, which is read in place; `dataset` is `name` (its newest version) or
     `name/version`. Raises InvalidInput, InvalidArchive, NotFound in its forms, TooManyRequests.
     """
@@ -41,7 +41,7 @@ def submit_batch(
 
     if [bool(images), bool(folder), bool(dataset)].count(True) != 1:
         raise InvalidInput("give either images, a folder or a dataset")
-    paths = [Path(each) for each in images or []]
+    paths = [Path(each) for each in ([images] if isinstance(images, str | Path) else images or [])]
     for path in paths:
         if not path.is_file():
             raise InvalidInput(f"{path} is not a file")

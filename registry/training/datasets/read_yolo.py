@@ -219,7 +219,10 @@ def _classes(images: list[ParsedImage], config: _Config, findings: Findings) -> 
                 f"class {item.class_id} has no name in {config.file or 'any YAML file'}: called `class {item.class_id}`"
             )
             findings.add(ProblemKind.CLASS_UNNAMED, "changed", message, item.file, item.line)
-    return [names.get(number, f"class {number}") for number in range(max(names, default=-1) + 1)]
+    places = {number: place for place, number in enumerate(sorted(names))}
+    for item in (each for image in images for each in image.objects):
+        item.class_id = places[item.class_id]
+    return [names[number] for number in places]
 
 
 def _note_orphans(files: Iterable[str], findings: Findings) -> None:

@@ -245,6 +245,24 @@ def test_a_last_run_waits_for_nobody(shop: "Shop", user: Actor) -> None:
     assert shop.engine.started[-1] == (job.id, 3)
 
 
+def test_a_run_whose_process_still_starts_is_waited_for(shop: "Shop", user: Actor) -> None:
+    job = shop.queue(user)
+    shop.wait(0)
+    shop.engine.standings[f"{job.id}-1"] = "booting"
+
+    def handed_over_before(ago: timedelta) -> None:
+        with shop.database.write() as session:
+            slow = session.get(Job, job.id)
+            assert slow is not None
+            slow.handed_over_at = utc_now() - ago
+        shop.wait(0)
+
+    handed_over_before(2 * NOT_BEGUN)
+    assert shop.now(job).ticket == 1, "the machine is busy"
+    handed_over_before(timedelta(minutes=4))
+    assert shop.now(job).ticket == 2, "it hangs"
+
+
 @pytest.mark.parametrize("standing", ["ended", "unknown", "starting"])
 def test_a_run_that_never_begins_is_handed_over_anew(shop: "Shop", user: Actor, standing: str) -> None:
     job = shop.queue(user)

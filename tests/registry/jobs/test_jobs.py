@@ -85,7 +85,7 @@ def test_a_job_that_failed_waits_once_more_with_what_it_was_given(shop: "Shop", 
     again = shop.jobs.retry(user, job.id)
     assert (again.state, again.error, again.finished_at, again.losses) == (JobState.QUEUED, None, None, 0)
     assert shop.files(job).get("input", "photo") == b"x"
-    with pytest.raises(JobNotRetried, match="this one is queued"):
+    with pytest.raises(JobNotRetried, match="this one is waiting"):
         shop.jobs.retry(user, job.id)
 
 
@@ -157,7 +157,7 @@ def test_the_time_left_comes_from_the_pace_of_the_present_run() -> None:
         (1, "Prefect does not answer.", {}, "Prefect does not answer."),
         (1, "", {"handed_over_at": utc_now()}, "being started"),
         (1, "", {"not_before": utc_now() + timedelta(hours=9)}, "tried again in"),
-        (1, "", {}, "Other jobs"),
+        (1, "", {}, "its turn"),
     ],
 )
 def test_a_waiting_job_says_why(runner_s: int | None, problem: str, changes: dict[str, object], said: str) -> None:

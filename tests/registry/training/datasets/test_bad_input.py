@@ -53,6 +53,19 @@ def test_a_wrong_line_is_told_with_file_and_line(bring: TakeIn, line: str, kind:
     assert all(0 <= x <= 32 for item in dataset.samples[0].objects for x in item.box[::2])
 
 
+def test_a_wrong_class_id_makes_one_class_and_none_between(bring: TakeIn) -> None:
+    dataset, report = bring(yolo("1 0.25 0.25 0.5 0.5\n9999 0.5 0.5 0.25 0.25\n"))
+    assert dataset.classes == ("cat", "dog", "class 9999")
+    assert [item.class_id for item in dataset.samples[0].objects] == [1, 2]
+    assert problems(report) == [("class_unnamed", "changed", "labels/a.txt", 2)]
+
+
+def test_what_is_no_dataset_is_told_by_what_it_holds(bring: TakeIn) -> None:
+    with pytest.raises(InvalidDataset) as refused:
+        bring({"annotations.json": '{"imgs": [', "images/a.png": picture()})
+    assert "annotations.json" in refused.value.hint
+
+
 def test_labels_in_another_encoding_are_read_and_noted(bring: TakeIn) -> None:
     row = "1 0.25 0.25 0.5 0.5\n"
     for labels in (row.encode("utf-16"), row.encode("utf-8-sig")):
