@@ -112,6 +112,8 @@ class Proxy:
         listed = {part.strip().lower() for key, value in given if key == "connection" for part in value.split(",")}
         dropped = _NOT_FORWARDED | listed
         kept = [(k, v) for k, v in given if k not in dropped and not k.startswith(OWN_PREFIX.decode())]
+        if not any(key == "accept-encoding" for key, _ in kept):
+            kept.append(("accept-encoding", "identity"))  # or the client that asks upstream would say what it reads
         return kept + list(self.headers.items())
 
     async def _websocket(self, browser: WebSocket) -> None:

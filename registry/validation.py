@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-_OWN_CHECK = "Value error, "  # what pydantic puts before the words of our own validators
+OWN_CHECK = "Value error, "  # what pydantic puts before the words of our own validators
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def problems_of(error: ValidationError, whole: str = "") -> Sequence[Problem]:
     return [
         Problem(
             ".".join(str(part) for part in each["loc"]) or whole,
-            each["msg"].removeprefix(_OWN_CHECK),
+            each["msg"].removeprefix(OWN_CHECK),
             each.get("input"),
         )
         for each in found

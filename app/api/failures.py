@@ -1,9 +1,10 @@
 """The one error shape: whatever goes wrong answers it."""
 
 from http import HTTPStatus
+from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, params
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.refusals import Refusals
 from registry.errors import Forbidden, InvalidInput, NotSignedIn, RegistryError
+from registry.validation import OWN_CHECK
 
 _log = structlog.get_logger(__name__)
 
@@ -45,10 +47,29 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 async def _malformed(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    fields = [{"field": ".".join(map(str, each["loc"])), "problem": each["msg"]} for each in error.errors()[:20]]
+    if _wants_a_form(request):
+        given = request.headers.get("content-type", "").partition(";")[0] or "nothing"
+        return answer(InvalidInput(f"this address takes a form (multipart/form-data), not {given[:80]}"), request)
+    found = error.errors()[:20]
+    fields = [{"field": ".".join(map(str, each["loc"])), "problem": _words(each)} for each in found]
     first = fields[0] if fields else {"field": "request", "problem": "is malformed"}
     refusal = InvalidInput(f"{first['field']}: {first['problem']}", details={"fields": fields})
+    if found and found[0]["type"] == "json_invalid":
+        place = found[0]["loc"][-1]
+        refusal = InvalidInput(f"the body is no JSON, from character {place} on: {found[0]['ctx']['error']}")
     return answer(refusal, request)
+
+
+def _words(problem: dict[str, Any]) -> str:
+    """What is wrong with a field, without what pydantic puts before the words of our own checks."""
+    return str(problem["msg"]).removeprefix(OWN_CHECK)
+
+
+def _wants_a_form(request: Request) -> bool:
+    """Whether a form was to be sent and something else was."""
+    wanted = getattr(getattr(request.scope.get("route"), "body_field", None), "field_info", None)
+    given = request.headers.get("content-type", "")
+    return isinstance(wanted, params.Form) and not given.startswith(("multipart/form-data", "application/x-www-form"))
 
 
 async def http_error(request: Request, error: Exception) -> JSONResponse:

@@ -4,6 +4,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -64,6 +65,11 @@ def add(  # noqa: PLR0913, PLR0917 - its options
     json: AsJson = False,
 ) -> None:
     """Add a camera. Its password comes by standard input, never as an argument."""
+    if urlsplit(url).password:
+        raise InvalidInput(
+            "a password in the URL is seen by everybody who lists this machine's processes",
+            hint="Leave it out of the URL, and give --username and --password-stdin.",
+        )
     from registry.cameras.asked import NewCamera
     from registry.cameras.configuration import parsed
 

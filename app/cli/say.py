@@ -10,6 +10,7 @@ from app.supervisor import REFUSED
 from registry.errors import RegistryError, StartError
 
 TIMES = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]  # as options and arguments take them, in UTC
+_NEVER_FOLDED = 10_000  # columns
 
 
 def refuse(error: RegistryError) -> int:
@@ -54,7 +55,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         drawn.add_column(name, overflow="fold", no_wrap=index == 0)  # the first is what other commands are given
     for row in rows:
         drawn.add_row(*(Text(_visible(str(cell))) for cell in row))
-    Console(soft_wrap=False).print(drawn)
+    console = Console(soft_wrap=False)
+    if not console.is_terminal:  # what a script reads is not folded
+        console.width = _NEVER_FOLDED
+    console.print(drawn)
 
 
 def moment(at: "datetime | None", otherwise: str = "never") -> str:

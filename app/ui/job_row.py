@@ -11,7 +11,7 @@ from app.ui.states import error_box
 from app.ui.text import ago, badge_text, many, plain
 from registry.access import Actor
 from registry.errors import RegistryError
-from registry.jobs.kinds import IMPORT, KINDS, TRAIN
+from registry.jobs.kinds import IMPORT, KINDS, TRAIN, VIDEO
 from registry.records.jobs import is_final
 
 STATES = {
@@ -48,6 +48,8 @@ def title(job: dict[str, Any]) -> str:
         return plain(f"{name} of {about['model']}")
     if job["kind"] == IMPORT.name:
         return plain(f"{name} of {about['name']}")
+    if job["kind"] == VIDEO.name:
+        return plain(f"{name} of {about['name']} with {about['model']}")
     return plain(f"{name} with {about['model']}" if "model" in about else name)
 
 
@@ -138,7 +140,7 @@ def _outcome(job: dict[str, Any]) -> str:
     if "verdict" in result:
         return plain(result["verdict"], longest=160)
     if "tracks" in result:
-        return f"{result['pictures']:,} pictures looked at, {many(result['tracks'], 'track')}"
+        return f"{many(result['pictures'], 'picture')} looked at, {many(result['tracks'], 'track')}"
     if "answered" not in result:
         return "Nothing was finished." if job["state"] == "cancelled" else "Done."
     failed = f", {result['failed_total']:,} could not be read" if result["failed_total"] else ""

@@ -93,4 +93,4 @@ def _changes(actor: Actor, schedule: Schedule) -> None:
 
 
 def _next(schedule: Schedule) -> str:
-    return f", next {schedule.next_at:%d %b, %H:%M} UTC" if schedule.next_at else ""
+    return f", next {schedule.next_at:%d %b %Y, %H:%M} UTC" if schedule.next_at else ""

@@ -14,7 +14,7 @@ from registry.access.accounts import Accounts
 from registry.errors import InvalidInput, RegistryError
 from registry.records import User
 
-_CODE, _PROBLEM = "sign_in.code", "sign_in.problem"
+_CODE, _PROBLEM, _FROM_LINK = "sign_in.code", "sign_in.problem", "sign_in.from_link"
 _FIELDS = {"Form name": "Sign in", "Username": "User name", "Password": "Password", "Login": "Sign in"}
 
 
@@ -73,6 +73,8 @@ def draw() -> None:
             if accounts.needs_setup():
                 _setup(accounts)
             elif not registration.draw(accounts):
+                if _FROM_LINK in st.session_state:
+                    st.info("This setup link was used already. Sign in with the account that it made.")
                 _login(accounts)
                 registration.offer()
         except RegistryError as error:
@@ -84,6 +86,7 @@ def _take_token_from_address() -> None:
     given = st.query_params.get("setup")
     if given is not None:
         st.session_state["sign_in.token"] = given[:64]
+        st.session_state[_FROM_LINK] = True
         del st.query_params["setup"]
 
 

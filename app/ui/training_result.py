@@ -48,7 +48,7 @@ def _version(result: dict[str, Any]) -> None:
         st.subheader("The new version", anchor=False)
         better = _better(result)
         st.markdown(f"**{plain(name)}**, version {version}. {better}")
-        st.markdown(":gray[It answers nobody by default yet. Compare it with the champion, then promote it there.]")
+        st.markdown(":gray[It answers nobody by default yet. Compare it with what answers now, then promote it there.]")
         if st.button(f"Open version {version}", key="training.open", type="primary", icon=":material/open_in_new:"):
             st.switch_page(st.session_state["pages"]["models"], query_params={"model": name, "version": str(version)})
 

@@ -48,7 +48,7 @@ def draw(
             _listen(draft, key, size_wh)
             st.rerun()
         st.caption(
-            "Click corner by corner, or drag a rectangle; drag a corner to move it. Without a pointer: *Corners* "
+            "Click corner by corner, or drag a rectangle; drag a corner to move it. Without a pointer: *Change* "
             "beside a shape takes numbers."
         )
     with right:

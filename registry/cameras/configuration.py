@@ -245,16 +245,19 @@ def _made(what: str, make: Callable[[], Made]) -> Made:
         return make()
     except InvalidZone as error:
         message = error.message if error.message.startswith(what) else f"{what}: {error.message}"
-        raise InvalidZone(message, details={"part": what}) from error
+        raise InvalidZone(message, hint=error.hint, details={"part": what}) from error
 
 
 def _check_names(what: str, names: list[str]) -> None:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidZone(f"two {what} are called {twice!r}")
+        raise InvalidZone(f"two {what} are called {twice!r}", hint="Give each a name of its own.")
 
 
 def _check_known(rule: str, what: str, named: Iterable[str], known: set[str]) -> None:
     for name in named:
         if name not in known:
-            raise InvalidZone(f"rule {rule}: there is no {what} {name!r} on this camera")
+            raise InvalidZone(
+                f"rule {rule}: there is no {what} {name!r} on this camera",
+                hint=f"Draw it first, or choose another {what}.",
+            )

@@ -37,7 +37,9 @@ class Line:
         _check(self.name, self.inertia)
         check_points((self.start, self.end))
         if max(abs(self.start[0] - self.end[0]), abs(self.start[1] - self.end[1])) < 0.01:
-            raise InvalidZone(f"line {self.name} is too short: at least a hundredth of the picture")
+            raise InvalidZone(
+                f"line {self.name} is too short: at least a hundredth of the picture", hint="Draw it longer."
+            )
 
 
 @dataclass(frozen=True, slots=True)
