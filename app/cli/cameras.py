@@ -65,7 +65,7 @@ def add(  # noqa: PLR0913, PLR0917 - its options
     json: AsJson = False,
 ) -> None:
     """Add a camera. Its password comes by standard input, never as an argument."""
-    if urlsplit(url).password:
+    if _has_password(url):
         raise InvalidInput(
             "a password in the URL is seen by everybody who lists this machine's processes",
             hint="Leave it out of the URL, and give --username and --password-stdin.",
@@ -92,6 +92,13 @@ def add(  # noqa: PLR0913, PLR0917 - its options
         given["analysis"] = _read(analysis)
     made = rooms.cameras.create(actor, parsed(NewCamera, given, "camera"))
     _say(made, f"{made.record.name} is added{'' if start else ', and not started'}.", json=json)
+
+
+def _has_password(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).password)
+    except ValueError:  # no URL at all, which is refused later
+        return False
 
 
 @group.command("show")

@@ -64,7 +64,9 @@ def test_a_camera_is_added_controlled_and_removed(
 
 def test_what_cannot_be_done_is_refused(ask: Ask) -> None:
     for words, error in (
-        (("add", "Gate", "rtsp://bob:hunter2@169.254.1.1:x/"), InvalidSource),
+        (("add", "Gate", "rtsp://169.254.1.1:x/"), InvalidSource),
+        (("add", "Gate", "rtsp://["), InvalidSource),
+        (("add", "Gate", "rtsp://bob:hunter2@10.0.0.7/"), InvalidInput),  # where `ps` shows it
         (("add", "Gate", "rtsp://10.0.0.7/", "--group", "nowhere"), InvalidInput),
         (("add", "Gate", "rtsp://10.0.0.7/", "--record", "sometimes"), InvalidInput),
         (("test", "file:///etc/passwd"), AddressRefused),
