@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from registry.jobs.rooms import JobRooms
     from registry.jobs.video.looking import SegmentAsked, SegmentLooker
 
-Piece, Found = TypeVar("Piece"), TypeVar("Found")
+Piece = TypeVar("Piece")
+Found = TypeVar("Found")
 
 THREADS, HERE = "threads", "ray"
 _AHEAD = 4  # pieces for each core: one is worked on, the others wait for whoever is free
