@@ -28,7 +28,11 @@ _DOCS_POLICY = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
-_FOREIGN_POLICY = b"frame-ancestors 'self'; object-src 'none'; base-uri 'self'"
+# What somebody wrote into MLflow, such as a description, loads nothing from elsewhere: that would tell who looks.
+_FOREIGN_POLICY = (
+    b"frame-ancestors 'self'; object-src 'none'; base-uri 'self'; "
+    b"img-src 'self' data: blob:; media-src 'self' data: blob:"
+)
 _PREFECT_POLICY = _FOREIGN_POLICY + b"; connect-src 'self'"  # its pages would tell a service elsewhere who looks
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from registry.jobs.video.looking import SegmentAsked, SegmentLooker
 
 Piece = TypeVar("Piece")
-Found = TypeVar("Found")
 
 THREADS, HERE = "threads", "ray"
 _AHEAD = 4  # pieces for each core: one is worked on, the others wait for whoever is free
@@ -37,8 +36,8 @@ _HERE = {
 
 
 def over_ray(
-    settings: Settings, look: "Task[[Piece], Found]"
-) -> "Callable[[Sequence[Piece]], Generator[Found | None, None, None]] | None":
+    settings: Settings, look: "Task[[Piece], Any]"
+) -> "Callable[[Sequence[Piece]], Generator[Any, None, None]] | None":
     """Has pieces of work looked at by Ray's workers, a task each; None where everything is done in this process.
 
     What it gives has what was found in their order, None whenever a second passed without any, and raises
@@ -47,9 +46,7 @@ def over_ray(
     return None if settings.task_runner == THREADS else partial(_spread, settings.task_runner, look)
 
 
-def _spread(
-    where: str, look: "Task[[Piece], Found]", pieces: "Sequence[Piece]"
-) -> "Generator[Found | None, None, None]":
+def _spread(where: str, look: "Task[[Piece], Any]", pieces: "Sequence[Piece]") -> "Generator[Any, None, None]":
     """What nobody waits for any more is cancelled."""
     with _runner(where) as runner:
         import ray

@@ -20,7 +20,7 @@ class AliasIn(Asked):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"version": 2}]})
 
-    version: Annotated[int, Field(ge=1, le=2**31)]
+    version: Annotated[int, Field(ge=1, le=2**31, strict=True)]
 
 
 class MoveOut(BaseModel):

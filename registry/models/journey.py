@@ -80,6 +80,10 @@ class Journey:
         """How far a running step is."""
         self._set(name, RUNNING, detail)
 
+    def hold(self, name: str, why: str) -> None:
+        """A step that does not begin yet."""
+        self._set(name, WAITING, why)
+
     def skip(self, name: str, why: str) -> None:
         """A step that is not needed."""
         self._set(name, SKIPPED, why)

@@ -6,6 +6,7 @@ from registry.errors import InvalidInput
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+_RESERVED = re.compile(r"latest|v[0-9]+", re.IGNORECASE)  # in MLflow
 _TAKEN = frozenset({"catalogue", "upload", "uploads"})  # stand beside the models below /api/v1/models
 
 
@@ -22,7 +23,9 @@ def check_name(name: str, what: str = "a model's name") -> None:
 
 
 def check_alias(alias: str) -> None:
-    """Raise InvalidInput unless `alias` can be an alias."""
+    """Raise InvalidInput unless `alias` can be an alias: MLflow keeps `latest` and the numbers for itself."""
+    if _RESERVED.fullmatch(alias):
+        raise InvalidInput(f"{alias!r} cannot be an alias: it names versions by itself", hint="Choose another name.")
     _check(_ALIAS, alias, "an alias", "1 to 31 lower-case letters, digits, dashes and underscores, a letter first")
 
 

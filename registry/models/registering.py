@@ -43,7 +43,10 @@ def register(
 
 
 def check_description(text: str) -> None:
-    """Raises InvalidInput for one that is too long."""
+    """Raises InvalidInput for one that is too long, or holds what cannot be seen."""
+    hidden = next((each for each in text if not each.isprintable() and each not in "\n\r\t"), "")
+    if hidden:
+        raise InvalidInput(f"a description cannot hold the invisible character U+{ord(hidden):04X}")
     if len(text) > LONGEST_DESCRIPTION:
         raise InvalidInput(f"a description has at most {LONGEST_DESCRIPTION} characters, not {len(text)}")
 

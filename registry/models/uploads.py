@@ -13,7 +13,7 @@ from registry.access.permissions import visible
 from registry.access.trail import trace
 from registry.errors import RegistryError, StorageUnavailable, TooManyRequests, UploadNotFound
 from registry.models.intake import Wanted, admit, room_of
-from registry.models.journey import RECEIVE, Journey
+from registry.models.journey import RECEIVE, SCAN, Journey
 from registry.models.locks import one_at_a_time
 from registry.models.promotion import SetAlias
 from registry.models.quarantine import Arriving, Quarantine, Received, Room
@@ -22,7 +22,7 @@ from registry.models.upload_records import Upload, UploadRecords
 from registry.records import Database
 from registry.records.audit import Outcome
 
-AT_ONCE = 2
+AT_ONCE = 2  # of them a single person has all but one
 WAITING_MOST = 32
 _RETRY_AFTER_S = 30
 _COUNTING = "uploads.lock"
@@ -57,6 +57,7 @@ class Uploads:
         self.quarantine = Quarantine(models.settings, models.live)
         self._records = UploadRecords(self.quarantine.root)
         self._slots = threading.BoundedSemaphore(AT_ONCE)
+        self._own: dict[str, threading.BoundedSemaphore] = {}  # by owner: nobody has every slot
         self._arriving: dict[str, tuple[Actor, Arriving]] = {}  # by id: what requests of this process bring
 
     def start(self, actor: Actor, chunks: Iterable[bytes], wanted: Wanted) -> Upload:
@@ -229,7 +230,7 @@ class Uploads:
             if received is None:
                 received = _bring(passage)
                 self._claim(passage)  # only now its size is known
-            with self._slots:
+            with self._turn(passage):
                 made = admit(self._models, passage.actor, received, passage.wanted, passage.journey, self.move)
         except RegistryError as error:
             reason = error
@@ -241,6 +242,18 @@ class Uploads:
         details = {"upload": passage.upload.id, "reason": reason.message[:300]}
         self._trace(passage.actor, "model.reject", passage.wanted.name, details)
         return passage.upload.at(passage.journey.steps).rejected(reason)
+
+    @contextmanager
+    def _turn(self, passage: _Passage) -> Iterator[None]:
+        """Held while a file is taken in; what it waits for before is told as its next step's detail."""
+        own = self._own.setdefault(passage.actor.id, threading.BoundedSemaphore(AT_ONCE - 1))
+        with ExitStack() as held:
+            for slots, whose in ((own, "another upload of yours"), (self._slots, "uploads of others")):
+                if not slots.acquire(blocking=False):
+                    passage.journey.hold(SCAN, f"waits for {whose}")
+                    slots.acquire()
+                held.callback(slots.release)
+            yield
 
     def _trace(self, actor: Actor, action: str, name: str, details: Mapping[str, Any], outcome: Outcome = "ok") -> None:
         with suppress(RegistryError), self._database.write() as session:

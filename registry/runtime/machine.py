@@ -1,5 +1,6 @@
 """What a measured speed belongs to: the processor, the cores this process may use, the GPUs."""
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -11,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
+_MEMORY_BOUNDS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _QUERY = "name,compute_cap,driver_version,memory.total"
 _ASK_S = 10.0
 
@@ -28,6 +30,16 @@ class Gpu:
 def usable_cores() -> int:
     """The cores this process may use, which in a container can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def usable_memory() -> int:
+    """Bytes of memory this process may use, which in a container can be less than the machine has."""
+    bounds = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in _MEMORY_BOUNDS:
+        with contextlib.suppress(OSError, ValueError):  # none, or "max"
+            bounds.append(int(path.read_text()))
+    return min(bounds)
 
 
 @cache

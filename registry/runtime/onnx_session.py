@@ -1,7 +1,7 @@
 """An ONNX Runtime session built from checked bytes: one image tensor in, arrays out."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,10 +14,12 @@ from registry.errors import BackendUnavailable, InvalidModel
 from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import GraphSession, TensorSpec, reason_of
 from registry.runtime.host_choice import Backend
+from registry.runtime.machine import usable_memory
 from registry.runtime.providers import CPU, PROVIDERS, load_gpu_libraries, possible, providers_of, why_not
 from registry.runtime.run_deadline import BUILD_SECONDS, RUN_SECONDS, WATCHDOG, too_slow
 from registry.vision.tensor import Tensor
 
+_ARENA_LEAST = 1 << 30
 ORT_ERRORS = (
     ort_errors.EPFail,
     ort_errors.Fail,
@@ -30,6 +32,30 @@ ORT_ERRORS = (
     RuntimeError,
     ValueError,
 )
+
+
+_NO_ROOM = "Available memory of"  # as the arena says it
+
+
+def arena_bytes() -> int:
+    """The memory that the runs of all models on the processor may take together in a process: half of what there is.
+
+    How much a graph asks for can depend on the picture, so no trial before it is registered bounds it.
+    """
+    return max(usable_memory() // 2, _ARENA_LEAST)
+
+
+def in_shared_arena(options: ort.SessionOptions) -> ort.SessionOptions:
+    """The options of a session whose runs take their memory from the arena that all of this process share."""
+    _share_arena()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    return options
+
+
+@cache
+def _share_arena() -> None:
+    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(place, ort.OrtArenaCfg({"max_mem": arena_bytes()}))
 
 
 class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
@@ -61,6 +87,10 @@ class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
         except ORT_ERRORS as error:
             if run.ended:
                 raise too_slow(seconds) from error
+            if _NO_ROOM in str(error):
+                raise RuntimeError(
+                    f"the runs of all models may take {arena_bytes() >> 20:,} MiB, and this one asked for more"
+                ) from error
             raise
         finally:
             WATCHDOG.finish(run)
@@ -100,6 +130,8 @@ def raw_session(
     providers = providers_of(backend, model_bytes, engines)
     try:
         options = session_options(threads)
+        if backend is Backend.CPU:
+            in_shared_arena(options)
         session = BoundedSession(model_bytes, options, providers, run_seconds=run_seconds, enable_fallback=0)
     except ORT_ERRORS as error:
         if backend.on_gpu:

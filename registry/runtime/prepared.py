@@ -14,7 +14,6 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import onnxruntime as ort
@@ -25,7 +24,7 @@ from registry.runtime.bounded_folder import DRAFT, make_room
 from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import reason_of
 from registry.runtime.machine import instructions
-from registry.runtime.onnx_session import ORT_ERRORS, BoundedSession, raw_session, session_options
+from registry.runtime.onnx_session import ORT_ERRORS, BoundedSession, in_shared_arena, raw_session, session_options
 from registry.runtime.proven_file import ProvenFile
 from registry.runtime.providers import CPU
 from registry.runtime.run_deadline import RUN_SECONDS
@@ -83,18 +82,9 @@ def _session(graph: Path, threads: int, run_seconds: float) -> BoundedSession:
 
 
 def _built(graph: Path, threads: int, run_seconds: float) -> BoundedSession:
-    _share_arena()
-    options = session_options(threads)
+    options = in_shared_arena(session_options(threads))
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is done
-    options.add_session_config_entry("session.use_env_allocators", "1")
     return BoundedSession(str(graph), options, [CPU], run_seconds=run_seconds)
-
-
-@cache
-def _share_arena() -> None:
-    """Make the arena that all prepared sessions of this process take the memory of their runs from."""
-    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
-    ort.create_and_register_allocator(place, None)
 
 
 def _prepare(model_bytes: bytes, kept: Path) -> None:

@@ -74,3 +74,27 @@ def _bytes(nodes: list[onnx.NodeProto], constants: list[onnx.TensorProto]) -> by
     graph = helper.make_graph(nodes, "slow", [image], [logits], [*constants, axes])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     return bytes(model.SerializeToString())
+
+
+def hungry(cells: int) -> bytes:
+    """A classifier (1, 3) that fills `cells` numbers of memory for each image, the more the brighter it is.
+
+    On an image of nothing but zeros it takes none; the mean is that of the tensor, in [0, 1].
+    """
+    make = helper.make_node
+    nodes = [
+        make("ReduceMean", ["images"], ["mean"], keepdims=0),
+        make("Mul", ["mean", "most"], ["wanted"]),
+        make("Cast", ["wanted"], ["count"], to=TensorProto.INT64),
+        make("Unsqueeze", ["count", "axis_0"], ["shape"]),
+        make("ConstantOfShape", ["shape"], ["filled"]),
+        make("ReduceSum", ["filled"], ["extra"], keepdims=0),
+        make("GlobalAveragePool", ["images"], ["pooled"]),
+        make("Squeeze", ["pooled", "axis_23"], ["means"]),
+        make("Add", ["means", "extra"], ["logits"]),
+    ]
+    given = [
+        helper.make_tensor("most", TensorProto.FLOAT, [], [float(cells)]),
+        helper.make_tensor("axis_0", TensorProto.INT64, [1], [0]),
+    ]
+    return _bytes(nodes, given)

@@ -6,22 +6,26 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from registry.access import Actor
 from registry.errors import QuotaExceeded, TooManyRequests
+from registry.models import uploads as uploads_of_a_home
 from registry.models.files import CHECKPOINT
-from registry.models.intake import Wanted
+from registry.models.intake import Wanted, admit
 from registry.models.journey import FAILED
 from registry.models.publish import Draft
 from registry.models.quarantine import Arriving
 from registry.models.registry import ModelRegistry
+from registry.models.types import ModelVersion
 from registry.models.uploads import Uploads
 from registry.records import Database
 from registry.records.tables import SettingValue
 from registry.runtime.card import MODEL_FILE
 from registry.testing.onnx_models import BLOB_CARD, blob_detector
+from registry.testing.watched import wait_until
 
 PIECE = bytes(700 << 10)  # two of them are more than 1 MiB
 
@@ -124,3 +128,35 @@ def test_of_many_that_begin_at_once_only_as_many_as_may_are_let_in(uploads: Uplo
     for each in let_in:
         uploads.cut(sender, each, "many")
     assert not _left(uploads)
+
+
+def test_nobody_has_every_place_in_which_files_are_taken_in(
+    models: ModelRegistry, sqlite: Database, sender: Actor, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, began = threading.Event(), threading.Event()
+
+    def slow(registry: ModelRegistry, actor: Actor, *given: Any) -> ModelVersion:
+        if actor.id == sender.id:
+            began.set()
+            assert free.wait(120)
+        return admit(registry, actor, *given)
+
+    monkeypatch.setattr(uploads_of_a_home, "admit", slow)
+    uploads, other = Uploads(models, sqlite), replace(sender, id=uuid.uuid4().hex)
+
+    def send(who: Actor, name: str) -> str:
+        return uploads.start(who, [blob_detector()], Wanted(name, card=BLOB_CARD)).id
+
+    try:
+        first, second = send(sender, f"{unique}-a"), send(sender, f"{unique}-b")
+        assert began.wait(60)
+        wait_until(lambda: "another upload of yours" in str(uploads.get(sender, second).steps), 60)
+        third = send(other, f"{unique}-c")
+        wait_until(lambda: uploads.get(other, third).ended, 120)
+        assert uploads.get(other, third).state == "registered"
+        assert not uploads.get(sender, first).ended
+    finally:
+        free.set()
+    for each in (first, second):
+        wait_until(lambda upload=each: uploads.get(sender, upload).ended, 120)
+        assert uploads.get(sender, each).state == "registered"

@@ -1,0 +1,54 @@
+"""A model that asks for more memory than there is for runs is refused it, and what ran it goes on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from registry.runtime.machine import usable_memory
+from registry.runtime.onnx_session import arena_bytes
+from registry.settings import PROJECT_ROOT
+
+# In a process of its own: the arena is the process's, and what it once took it keeps.
+_RUN = """
+import sys
+from pathlib import Path
+import numpy as np
+import psutil
+from registry.runtime import onnx_session
+onnx_session.usable_memory = lambda: 2 << 30
+from registry.runtime.adaptive_session import AdaptiveSession, Host
+from registry.runtime.metrics import EngineMetrics
+from registry.testing.slow_models import hungry
+
+host = Host(int(sys.argv[2]), alone=lambda: True, metrics=EngineMetrics(), prepared=Path(sys.argv[1]))
+session = AdaptiveSession(hungry(1 << 30), host)  # 4 GiB on a white picture
+dark, white = (np.full((1, 3, 32, 32), value, np.float32) for value in (0.0, 1.0))
+print(session.run(dark)[0].shape)
+try:
+    session.run(white)
+except Exception as error:
+    print(type(error).__name__, error)
+print(session.run(dark)[0].shape)
+print("most", psutil.Process().memory_info().rss >> 20)
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2], ids=["as it is", "prepared"])
+def test_a_model_that_fills_the_memory_on_some_images_is_refused_it_and_answers_the_next(
+    tmp_path: Path, threads: int
+) -> None:
+    line = [sys.executable, "-c", _RUN, str(tmp_path), str(threads)]
+    run = subprocess.run(line, capture_output=True, text=True, timeout=120, cwd=PROJECT_ROOT)
+    lines = run.stdout.splitlines()
+    assert lines[0] == lines[2] == "(1, 3)", run.stderr[-2_000:]
+    assert "may take 1,024 MiB, and this one asked for more" in lines[1]
+    assert int(lines[3].split()[1]) < 1_500
+
+
+def test_runs_may_take_half_of_what_this_process_may_use() -> None:
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < usable_memory() <= machine
+    assert arena_bytes() == max(usable_memory() // 2, 1 << 30)
