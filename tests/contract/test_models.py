@@ -91,7 +91,9 @@ def test_an_upload_names_its_alias_and_its_parent_and_moves_no_alias_to_what_fai
     assert house.platform.models.version(actor, name, 2).parent == f"{name}/1"
 
 
-@pytest.mark.parametrize("wrong", [{"alias": "No Alias"}, {"alias": "a" * 32}, {"parent": "p" * 81}])
+@pytest.mark.parametrize(
+    "wrong", [{"alias": "No Alias"}, {"alias": "latest"}, {"alias": "a" * 32}, {"parent": "p" * 81}]
+)
 def test_an_upload_with_an_impossible_alias_or_parent_is_refused_before_it_is_looked_at(
     house: House, wrong: dict[str, str]
 ) -> None:
@@ -210,6 +212,26 @@ def test_a_version_that_somebody_tampered_with_hides_no_other(house: House) -> N
     assert "passwd" not in told["damaged"][0]["detail"]
     assert house.client.get(f"/api/v1/models/{name}/versions", headers=headers).json()["total"] == 1
     refusal(house.client.get(f"/api/v1/models/{name}/versions/1", headers=headers), 500, "integrity_failed")
+
+
+@pytest.mark.parametrize(("alias", "version"), [("latest", 1), ("v1", 1), ("champion", True), ("champion", "1")])
+def test_what_mlflow_keeps_for_itself_is_no_alias_and_what_is_no_number_no_version(
+    house: House, alias: str, version: object
+) -> None:
+    name, headers = _new(house)["name"], house.bearers[Role.ENGINEER]
+    refusal(
+        house.client.put(f"/api/v1/models/{name}/aliases/{alias}", json={"version": version}, headers=headers),
+        422,
+        "invalid_input",
+    )
+
+
+def test_a_description_holds_nothing_that_cannot_be_seen(house: House) -> None:
+    name, headers = _new(house)["name"], house.bearers[Role.ENGINEER]
+    path = f"/api/v1/models/{name}"
+    house.client.put(path, json={"description": "Line 3\n\nof two lines"}, headers=headers).raise_for_status()
+    for hidden in ("a\0b", "a\u202eb", "a\u200bb"):
+        refusal(house.client.put(path, json={"description": hidden}, headers=headers), 422, "invalid_input")
 
 
 def test_an_alias_tells_who_moved_it(house: House) -> None:

@@ -130,7 +130,7 @@ def test_a_name_that_is_none_is_refused(models: ModelRegistry, engineer: Actor, 
         models.get(engineer, name)
 
 
-@pytest.mark.parametrize("alias", ["A", "1", "latest version", "x" * 32, "v1\n"])
+@pytest.mark.parametrize("alias", ["A", "1", "latest version", "x" * 32, "v1\n", "latest", "v1", "v12"])
 def test_an_alias_that_is_none_is_refused(
     models: ModelRegistry, engineer: Actor, blob: bytes, unique: str, alias: str
 ) -> None:
