@@ -145,7 +145,7 @@ class UploadTooLarge(InvalidInput):
 
     code = "upload_too_large"
     status = 413
-    default_hint = "Send a smaller file, or raise the upload limit in the settings."
+    default_hint = "Send less; what a file may have, an administrator can raise in the settings."
 
 
 class QuotaExceeded(InvalidInput):

@@ -3,12 +3,13 @@
 import streamlit as st
 
 from app.ui.text import plain
-from registry.errors import RegistryError, TooManyAttempts
+from registry.errors import Forbidden, RegistryError, TooManyAttempts
 
 
 def error_box(error: RegistryError) -> None:
     """What went wrong and what to do about it."""
-    lines = [f"**{plain(_sentence(error.message))}**"]
+    refused = isinstance(error, Forbidden) and "action" in error.details
+    lines = ["**This needs another role than yours.**" if refused else f"**{plain(_sentence(error.message))}**"]
     if error.hint:
         lines.append(_with_code(error.hint))
     icon = ":material/hourglass_top:" if isinstance(error, TooManyAttempts) else ":material/error:"
