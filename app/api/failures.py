@@ -55,8 +55,8 @@ async def _malformed(request: Request, error: Exception) -> JSONResponse:
     first = fields[0] if fields else {"field": "request", "problem": "is malformed"}
     refusal = InvalidInput(f"{first['field']}: {first['problem']}", details={"fields": fields})
     if found and found[0]["type"] == "json_invalid":
-        place = found[0]["loc"][-1]
-        refusal = InvalidInput(f"the body is no JSON, from character {place} on: {found[0]['ctx']['error']}")
+        why = found[0].get("ctx", {}).get("error") or _words(found[0])
+        refusal = InvalidInput(f"the body is no JSON: {why}", details={"fields": fields})
     return answer(refusal, request)
 
 

@@ -92,8 +92,12 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str) -> Database:
-    """Connect lazily to a SQLAlchemy URL of SQLite or PostgreSQL (psycopg). Raises InvalidSetting."""
+def open_database(url: str, *, idle_ms: int = 0) -> Database:
+    """Connect lazily to a SQLAlchemy URL of SQLite or PostgreSQL (psycopg). Raises InvalidSetting.
+
+    A PostgreSQL server ends a transaction of which it hears nothing for `idle_ms`, 0 for never: a process that is
+    stopped in the middle of one holds what it has locked no longer than that.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -104,7 +108,10 @@ def open_database(url: str) -> Database:
     options: dict[str, Any] = {"pool_pre_ping": backend == "postgresql"}
     if backend == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        options |= {"pool_size": 10, "max_overflow": 20, "connect_args": _PATIENCE}
+        arguments = (
+            {**_PATIENCE, "options": f"-c idle_in_transaction_session_timeout={idle_ms}"} if idle_ms else _PATIENCE
+        )
+        options |= {"pool_size": 10, "max_overflow": 20, "connect_args": arguments}
     try:
         engine = create_engine(parsed, **options)
     except NoSuchModuleError as error:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BEAT_S = 0.7
 _GUARD_S = 0.1
 _STOP_S = 5.0
+_IDLE_MS = 3_000  # a worker that is stopped within a transaction keeps nobody from taking its cameras over
 _TOLD_EVERY = 40  # missed beats
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ class Worker:
 
     def __init__(self, settings: Settings, *, loopback: bool = False) -> None:
         self._settings, self._loopback = settings, loopback
-        self._database = open_database(settings.records_url)
+        self._database = open_database(settings.records_url, idle_ms=_IDLE_MS)
         self._live = Live(self._database, settings)
         self._server = LiveServer(settings)
         self._identity = Identity.own()

@@ -133,7 +133,7 @@ def test_a_video_is_started_by_a_click_and_its_film_plays(
     page.get_by_text("Zones and lines to count in").click()
     page.get_by_label("Zones and lines as JSON").fill(PLACES)
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_role("heading", name="Video analysis with digit-detector")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile(r"Video analysis of .+ with digit-detector"))).to_be_visible()
     expect(page.get_by_text("100 pictures looked at")).to_be_visible(timeout=_MINUTES)
     expect(page.get_by_role("heading", name="Zones")).to_be_visible()
     expect(page.locator(".st-key-card_video_gallery img").first).to_be_visible()

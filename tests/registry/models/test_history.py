@@ -9,6 +9,7 @@ from PIL import Image
 from sqlmodel import select
 
 from registry.access import Actor
+from registry.access.actor import local_actor
 from registry.access.live import Live
 from registry.access.people import People
 from registry.access.sessions import Sessions
@@ -117,13 +118,13 @@ def test_strangers_and_keys_without_the_scope_are_refused(history):
         history.clear(reader)
 
 
-def test_a_deleted_user_leaves_no_history(history, database, settings, live, admin):
+def test_a_deleted_user_leaves_no_history(history, database, settings, live):
     with database.write() as session:
         user = User(username="olga", username_key="olga", password_hash="x")
         session.add(user)
     history.keep(Actor(user.id, "olga", Role.OPERATOR), answer(), "a.png")
     sessions, tokens = Sessions(database, settings, live), Tokens(database, settings, live)
-    People(database, sessions, tokens).delete(admin, user.id)
+    People(database, sessions, tokens).delete(local_actor(), user.id)
     with database.read() as session:
         assert session.exec(select(InferenceResult)).all() == []
 

@@ -10,7 +10,7 @@ from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 
 from registry.errors import DatabaseTooNew, DatabaseUnavailable, InvalidSetting
-from registry.records import Database, User, open_database, users
+from registry.records import Database, User, one_at_a_time, open_database, users
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:
@@ -63,6 +63,19 @@ def test_parallel_writers_lose_nothing(database: Database) -> None:
     assert not failures
     with database.read() as session:
         assert users.count(session) == 60
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_who_stops_within_a_transaction_holds_its_locks_for_a_moment_only(database: Database) -> None:
+    stopped = open_database(database.engine.url.render_as_string(hide_password=False), idle_ms=500)
+    with pytest.raises(DatabaseUnavailable), stopped.write() as session:
+        one_at_a_time(session.connection(), "cameras")
+        with database.write() as other:  # waits until the server has given the first one up
+            one_at_a_time(other.connection(), "cameras")
+        session.execute(text("SELECT 1"))
+    with stopped.write() as session:
+        one_at_a_time(session.connection(), "cameras")
+    stopped.close()
 
 
 def test_processes_that_upgrade_an_empty_database_at_once_agree(tmp_path: Path) -> None:
