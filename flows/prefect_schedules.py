@@ -13,9 +13,8 @@ from registry.records import schedules as records
 
 DEPLOYMENT = "schedules"
 _TRUSTED_S = 180.0  # somebody may have changed them in Prefect, or it may have lost them
-_DOUBTED_S = (
-    5.0  # after a change: it may have been refused, or have gone with a deployment written anew; then twice that
-)
+# After a change: it may have been refused, or have gone with a deployment written anew; then twice that.
+_DOUBTED_S = 5.0
 _log = structlog.get_logger(__name__)
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 

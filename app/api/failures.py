@@ -68,7 +68,7 @@ def _words(problem: dict[str, Any]) -> str:
 def _wants_a_form(request: Request) -> bool:
     """Whether a form was to be sent and something else was."""
     wanted = getattr(getattr(request.scope.get("route"), "body_field", None), "field_info", None)
-    given = request.headers.get("content-type", "")
+    given = request.headers.get("content-type", "").lower()
     return isinstance(wanted, params.Form) and not given.startswith(("multipart/form-data", "application/x-www-form"))
 
 

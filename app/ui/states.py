@@ -8,13 +8,23 @@ from registry.errors import Forbidden, RegistryError, TooManyAttempts
 
 def error_box(error: RegistryError) -> None:
     """What went wrong and what to do about it."""
-    refused = isinstance(error, Forbidden) and "action" in error.details
-    lines = ["**This needs another role than yours.**" if refused else f"**{plain(_sentence(error.message))}**"]
+    lines = [f"**{_refusal(error) or plain(_sentence(error.message))}**"]
     if error.hint:
         lines.append(_with_code(error.hint))
     icon = ":material/hourglass_top:" if isinstance(error, TooManyAttempts) else ":material/error:"
     show = st.warning if error.status in {429, 503} else st.error
     show("  \n".join(lines), icon=icon)
+
+
+def _refusal(error: RegistryError) -> str:
+    """What the permission table refused, without the names it has inside; empty for every other error."""
+    if not isinstance(error, Forbidden) or "action" not in error.details:
+        return ""
+    return (
+        "Only an owner or an administrator may do this."
+        if "target" in error.details
+        else ("This needs another role than yours.")
+    )
 
 
 def picture_error(name: str, error: RegistryError) -> None:

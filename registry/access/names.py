@@ -29,7 +29,7 @@ def checked_username(text: str) -> str:
         raise InvalidInput("a user name has 1 to 64 visible characters")
     if _MARKS.search(unicodedata.normalize("NFD", name)):
         raise InvalidInput("a user name has at most three marks on a letter")
-    if len({script for each in name if (script := _script(each))}) > 1:
+    if len({script for each in unicodedata.normalize("NFKC", name) if (script := _script(each))}) > 1:
         raise InvalidInput(
             "a user name does not mix Latin, Greek, Cyrillic and Armenian letters",
             hint="Letters of different alphabets can look the same: use those of one.",

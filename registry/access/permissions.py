@@ -216,7 +216,7 @@ def require(actor: Actor, action: Action, target: Target | None = None) -> None:
         raise NotFound(f"{target.label} does not exist, or you may not see it")
     if not allowed(actor, action, target):
         on = f" on {target.label}" if target else ""
-        details = {"action": str(action)}
+        details = {"action": str(action), **({"target": target.label} if target else {})}
         if not _in_scope(actor, action):
             scope = SCOPES[action]
             hint = f"Make a key with the scope {scope}." if scope else "Sign in: no API key may do it."

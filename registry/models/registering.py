@@ -1,5 +1,6 @@
 """Registering a model by its name, before any version of it exists."""
 
+import re
 from typing import get_args
 
 from registry.access import Action, Actor, require
@@ -12,6 +13,8 @@ from registry.models.types import ModelSummary
 from registry.runtime.card import Task
 
 LONGEST_DESCRIPTION = 4_000
+# Control characters, what turns a line around, and spaces without a width; joiners, which some scripts need, may stay.
+_HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def register(
@@ -44,9 +47,8 @@ def register(
 
 def check_description(text: str) -> None:
     """Raises InvalidInput for one that is too long, or holds what cannot be seen."""
-    hidden = next((each for each in text if not each.isprintable() and each not in "\n\r\t"), "")
-    if hidden:
-        raise InvalidInput(f"a description cannot hold the invisible character U+{ord(hidden):04X}")
+    if hidden := _HIDDEN.search(text):
+        raise InvalidInput(f"a description cannot hold the invisible character U+{ord(hidden[0]):04X}")
     if len(text) > LONGEST_DESCRIPTION:
         raise InvalidInput(f"a description has at most {LONGEST_DESCRIPTION} characters, not {len(text)}")
 

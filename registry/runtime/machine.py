@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import psutil
+
 _CPUINFO = Path("/proc/cpuinfo")
 _MEMORY_BOUNDS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _QUERY = "name,compute_cap,driver_version,memory.total"
@@ -35,7 +37,7 @@ def usable_cores() -> int:
 @cache
 def usable_memory() -> int:
     """Bytes of memory this process may use, which in a container can be less than the machine has."""
-    bounds = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    bounds = [psutil.virtual_memory().total]
     for path in _MEMORY_BOUNDS:
         with contextlib.suppress(OSError, ValueError):  # none, or "max"
             bounds.append(int(path.read_text()))

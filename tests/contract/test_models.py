@@ -229,7 +229,13 @@ def test_what_mlflow_keeps_for_itself_is_no_alias_and_what_is_no_number_no_versi
 def test_a_description_holds_nothing_that_cannot_be_seen(house: House) -> None:
     name, headers = _new(house)["name"], house.bearers[Role.ENGINEER]
     path = f"/api/v1/models/{name}"
-    house.client.put(path, json={"description": "Line 3\n\nof two lines"}, headers=headers).raise_for_status()
+    for text in (
+        "Line 3\n\nof two lines",
+        "10\u00a0mm",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\U0001f468\u200d\U0001f469",
+    ):
+        house.client.put(path, json={"description": text}, headers=headers).raise_for_status()
     for hidden in ("a\0b", "a\u202eb", "a\u200bb"):
         refusal(house.client.put(path, json={"description": hidden}, headers=headers), 422, "invalid_input")
 

@@ -33,6 +33,7 @@ def test_a_name_that_can_be_read_is_taken(name: str) -> None:
         "a\u3164b",  # a letter that shows nothing
         "\u0430da",  # a Cyrillic letter that looks like the first of ada
         "ada\u03bf",  # a Greek one
+        "\uff41d\u0430",  # beside a Latin one of full width
         "ad\u0301\u0302\u0303\u0304a",  # a tower of marks
         "a\ufe0fb",  # a variation selector
         "a\u2800b",  # a blank Braille pattern

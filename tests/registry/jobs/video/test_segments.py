@@ -22,6 +22,10 @@ from registry.testing.watched import wait_until
 from tests.registry.jobs.video.conftest import ADA, LINE, ZONE, Works, succeeded
 
 
+class Died(BaseException):
+    """As if the process were gone."""
+
+
 def test_segments_side_by_side_are_stitched_to_the_same_tracks(works: Works, clip: Path, short_segments: None) -> None:
     one_by_one = works.run(works.start(clip, confidence=0.3, zones=[ZONE], annotate=False))
     together = works.run(works.start(clip, confidence=0.3, zones=[ZONE]), lanes=3)
@@ -38,9 +42,6 @@ def test_segments_side_by_side_are_gone_on_with_where_a_run_died(
     whole = works.run(works.start(clip, confidence=0.35, zones=[ZONE]))
     job = works.start(clip, confidence=0.35, zones=[ZONE], draw=["boxes"])
     told: list[int] = []
-
-    class Died(BaseException):
-        """As if the process were gone."""
 
     def dies(run: JobRun) -> dict[str, Any]:
         def progress(done: int, total: int, stage: str) -> None:
@@ -70,9 +71,6 @@ def test_a_run_that_died_is_gone_on_with_and_the_results_are_there_once(
 ) -> None:
     whole = works.run(works.start(clip, confidence=0.31, zones=[ZONE], lines=[LINE]))
     job = works.start(clip, confidence=0.31, zones=[ZONE], lines=[LINE], draw=["boxes"])
-
-    class Died(BaseException):
-        """As if the process were gone."""
 
     def dies(run: JobRun) -> dict[str, Any]:
         def progress(done: int, total: int, stage: str) -> None:
@@ -178,9 +176,6 @@ def test_what_others_looked_at_is_not_asked_for_again_after_a_kill(
     works: Works, clip: Path, short_segments: None
 ) -> None:
     job, asked_for = works.start(clip, confidence=0.36), list[int]()
-
-    class Died(BaseException):
-        """As if the process were gone."""
 
     def dies(run: JobRun) -> dict[str, Any]:
         def spread(pieces: Sequence[SegmentAsked]) -> Generator[bytes | None, None, None]:
