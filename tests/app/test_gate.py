@@ -280,6 +280,7 @@ def test_answers_carry_the_protective_headers(walled: Walled) -> None:
     assert "unsafe-eval" not in headers["content-security-policy"]
     assert "'unsafe-inline'" not in headers["content-security-policy"].split("style-src")[0]
     assert "sandbox" in walled.request("GET", "/media/x").headers["content-security-policy"]
+    assert "img-src 'self' data: blob:;" in walled.request("GET", "/mlflow/").headers["content-security-policy"]
 
 
 def test_a_session_that_ended_opens_nothing(walled: Walled) -> None:

@@ -132,6 +132,15 @@ def test_proofs_and_hop_by_hop_headers_stay_behind(people: "People", front: str)
     assert seen["host"] != front.removeprefix("http://")
 
 
+def test_who_names_no_encoding_is_answered_in_none(front: str, engineer: dict[str, str]) -> None:
+    with httpx.Client() as client:
+        del client.headers["accept-encoding"]
+        asked = dict(client.get(f"{front}/mlflow/x", headers=engineer).json()["headers"])
+        assert asked["accept-encoding"] == "identity"
+        named = {**engineer, "accept-encoding": "br"}
+        assert dict(client.get(f"{front}/mlflow/x", headers=named).json()["headers"])["accept-encoding"] == "br"
+
+
 def test_what_the_server_answers_comes_back_without_its_cookies(front: str, engineer: dict[str, str]) -> None:
     answer = httpx.get(f"{front}/mlflow/", headers=engineer, timeout=60)
     assert answer.headers["x-upstream"] == "yes"

@@ -83,8 +83,9 @@ def test_the_digest_tells_contents_apart_and_nothing_else(files: JobFiles, tmp_p
         (_zip(lambda archive: archive.writestr("bomb.png", b"\0" * (64 << 20))), "times its size"),
         (_encrypted(), "encrypted"),
         (_zip(lambda archive: archive.writestr("a.jpg", b"x"))[:60], "damaged"),
+        (_zip(lambda _archive: None), "empty"),
     ],
-    ids=["slip", "absolute", "link", "bomb", "encrypted", "cut off"],
+    ids=["slip", "absolute", "link", "bomb", "encrypted", "cut off", "empty"],
 )
 def test_a_hostile_archive_is_refused_whole(files: JobFiles, archive: bytes, said: str) -> None:
     with pytest.raises(InvalidArchive, match=said):
