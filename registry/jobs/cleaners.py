@@ -29,6 +29,7 @@ from registry.records import (
     WebSession,
 )
 from registry.records.jobs import FINAL, RETRIED_WITHIN
+from registry.storage.walk import files_below
 
 _DAY = timedelta(days=1)
 _THROTTLES, _RUNNERS = timedelta(days=30), timedelta(days=7)
@@ -195,4 +196,4 @@ def _part(key: str, index: int) -> str:
 
 
 def _size_of(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    return sum(about.st_size for _, about in files_below(folder))

@@ -16,6 +16,7 @@ from registry.recordings.retention import expiry
 from registry.recordings.segment import SUFFIX, Segment, from_path
 from registry.recordings.segment_file import PART, SegmentReader, repair
 from registry.records import Database, RecordingSegment, segments, utc_now
+from registry.storage.walk import files_below
 from registry.streams.faults import tell_fault
 
 _MOST = 20_000  # rows that wait; what is lost then is found in the folder at the next start
@@ -133,7 +134,7 @@ class Books:
         folder = self._folder / book.camera_id
         with self._database.read() as session:
             known = segments.known_ids(session, book.camera_id)
-        for path in sorted(folder.rglob(f"*{SUFFIX}*")):
+        for path in sorted(path for path, _ in files_below(folder) if SUFFIX in path.name):
             segment_id = path.name.partition(SUFFIX)[0].rpartition("-")[2]
             if segment_id < before and segment_id not in known:
                 self._adopt_file(book, path)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from registry.storage.walk import entries_in
+
 _LOCKS = 64
 
 
@@ -47,13 +49,7 @@ class Scratch:
         return file
 
     def _trim(self, newest: Path) -> None:
-        found = []
-        for path in self._folder.iterdir():
-            try:
-                about = path.stat()
-            except FileNotFoundError:
-                continue
-            found.append((about.st_mtime, about.st_size, path))
+        found = [(about.st_mtime, about.st_size, path) for path, about in entries_in(self._folder)]
         total = sum(size for _, size, _ in found)
         for _, size, path in sorted(found):
             if total <= self._most or path == newest:

@@ -1,9 +1,13 @@
 """A folder of things that can be made again, which grows to a size and no further."""
 
 import contextlib
+import os
 import shutil
 import time
+from itertools import chain
 from pathlib import Path
+
+from registry.storage.walk import entries_in
 
 KEPT_BYTES = 16 << 30
 DRAFT = ".draft-"  # how a thing's name begins while it is written
@@ -18,13 +22,12 @@ def make_room(folder: Path, but: Path) -> None:
     """
     now = time.time()
     found: list[tuple[float, int, Path]] = []
-    for each in folder.glob("*/*"):
-        with contextlib.suppress(OSError):  # another process makes room, too
-            used = each.stat().st_mtime
-            if not each.name.startswith(DRAFT):
-                found.append((used, _size(each), each))
-            elif now - used > _DRAFT_SECONDS:
-                _remove(each)
+    kinds = [kind for kind, _ in entries_in(folder) if kind.is_dir()]
+    for each, about in chain.from_iterable(map(entries_in, kinds)):
+        if not each.name.startswith(DRAFT):
+            found.append((about.st_mtime, _size(each, about), each))
+        elif now - about.st_mtime > _DRAFT_SECONDS:
+            _remove(each)
     total = sum(size for _, size, _ in found)
     for _, size, each in sorted(found):
         if total <= KEPT_BYTES:
@@ -34,9 +37,8 @@ def make_room(folder: Path, but: Path) -> None:
             total -= size
 
 
-def _size(kept: Path) -> int:
-    files = kept.iterdir() if kept.is_dir() else (kept,)
-    return sum(file.stat().st_size for file in files)
+def _size(kept: Path, about: os.stat_result) -> int:
+    return sum(each.st_size for _, each in entries_in(kept)) if kept.is_dir() else about.st_size
 
 
 def _remove(kept: Path) -> None:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from registry.errors import ObjectNotFound, StorageUnavailable
 from registry.storage.contract import Content, Draft, chunks
 from registry.storage.keys import key_parts
+from registry.storage.walk import files_below
 
 _RESERVE = 256 << 20  # stays free on the disk, so that the platform goes on; only little things may use it
 _LITTLE = 1 << 20
@@ -93,16 +94,14 @@ class LocalStorage:
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Every key that begins with the prefix, sorted."""
         below = self._root / prefix.rpartition("/")[0]  # the rest of a large storage is not walked
-        found = (path for path in below.rglob("*") if path.is_file() and not path.name.startswith("."))
+        found = (path for path, _ in files_below(below) if path.is_file() and not path.name.startswith("."))
         yield from sorted(key for path in found if (key := path.relative_to(self._root).as_posix()).startswith(prefix))
 
     def drafts(self, before: datetime) -> Iterator[Draft]:
         """What puts that began before a moment left, as a process that was killed does."""
-        for path in self._root.rglob(".*"):
-            with suppress(FileNotFoundError):
-                about = path.lstat()
-                if _DRAFT.fullmatch(path.name) and datetime.fromtimestamp(about.st_mtime, UTC) < before:
-                    yield Draft(path.parent.relative_to(self._root).as_posix(), about.st_size, path.name)
+        for path, about in files_below(self._root):
+            if _DRAFT.fullmatch(path.name) and datetime.fromtimestamp(about.st_mtime, UTC) < before:
+                yield Draft(path.parent.relative_to(self._root).as_posix(), about.st_size, path.name)
 
     def discard(self, draft: Draft) -> None:
         """Remove a draft; one that is gone is no error. Raises StorageUnavailable when the folder refuses."""

@@ -19,6 +19,7 @@ from registry.models.quarantine import Quarantine, check_room
 from registry.records import Database, DatasetRecord, DatasetVersion, utc_now
 from registry.records import datasets as records
 from registry.settings import Settings
+from registry.storage.walk import files_below
 from registry.training.datasets import annotations, problems
 from registry.training.datasets.catalogue import DATASET_NAME, Datasets, target_of
 from registry.training.datasets.growing import LabelledPicture, grown
@@ -245,7 +246,7 @@ class DatasetChanges:
             pointer="",
             images=figures.images,
             objects=figures.objects,
-            size_bytes=sum(path.stat().st_size for path in staging.rglob("*") if path.is_file()),
+            size_bytes=sum(about.st_size for _, about in files_below(staging)),
             problems=sum(report.counts.values()),
             classes=list(dataset.classes),
             splits=figures.images_by_split,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from registry.errors import InvalidInput, MissingExtra, StorageUnavailable
 from registry.settings import Settings, child_environment
+from registry.storage.walk import entries_in
 from registry.training.datasets import annotations
 
 _LONGEST_S = 6 * 3_600
@@ -61,8 +62,8 @@ class Workspace:
         """A place for a folder or file that is being made; what was left there a day ago is removed."""
         root = self.root / "staging"
         root.mkdir(parents=True, exist_ok=True)
-        for left in root.iterdir():
-            if time.time() - left.lstat().st_mtime > _STALE_S:
+        for left, about in entries_in(root):
+            if time.time() - about.st_mtime > _STALE_S:
                 shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
         return root / name
 
