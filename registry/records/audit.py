@@ -131,12 +131,14 @@ def verify(session: Session) -> Verdict:
     head_number, head_digest = _head(session)
     for row in session.exec(_WALK.execution_options(yield_per=_BATCH)):
         head_number, head_digest = row.head_number or 0, row.head_digest or GENESIS
-        if row.previous != newest:
-            # Without a gap in the numbers it is the row before that no longer has the digest this one was made with.
-            follows = row.number == number + 1 and number > 0
-            return Verdict(rows, newest, number if follows else number + 1, "edited" if follows else "missing")
         if digest(row) != row.digest:
             return Verdict(rows, newest, row.number, "edited")
+        if row.previous != newest:
+            if row.number != number + 1 or not number:
+                return Verdict(rows, newest, number + 1, "missing")
+            # The row that this one was made after stands elsewhere, or the one before was written anew.
+            moved = session.exec(select(AuditEntry.number).where(AuditEntry.digest == row.previous)).first() is not None
+            return Verdict(rows, newest, row.number, "edited") if moved else Verdict(rows - 1, newest, number, "edited")
         rows, number, newest = rows + 1, row.number, row.digest
     emptied = not rows and session.exec(select(User.id).limit(1)).first() is not None  # each account left a row
     if head_number > number or emptied:

@@ -59,6 +59,8 @@ _OTHER = "0" * 63 + "1"
         ("UPDATE audit_entries SET outcome = 'refused' WHERE number = 4", 4, "edited"),
         ("UPDATE audit_entries SET details = '{}' WHERE number = 1", 1, "edited"),
         (f"UPDATE audit_entries SET digest = '{_OTHER}' WHERE number = 2", 2, "edited"),
+        (f"UPDATE audit_entries SET previous = '{_OTHER}' WHERE number = 3", 3, "edited"),
+        (f"UPDATE audit_entries SET previous = '{_OTHER}' WHERE number = 1", 1, "edited"),
         ("DELETE FROM audit_entries WHERE number = 1", 1, "missing"),
         ("DELETE FROM audit_entries WHERE number = 2", 2, "missing"),
         ("DELETE FROM audit_entries WHERE number IN (2, 3)", 2, "missing"),
@@ -78,6 +80,16 @@ def test_one_edited_or_missing_row_is_found(database: Database, tamper: str, num
     assert verdict.holds is (fault is None)
 
 
+def test_the_first_of_two_rows_that_changed_places_is_named(database: Database) -> None:
+    _trail(database)
+    _run(
+        database,
+        *(f"UPDATE audit_entries SET number = {to} WHERE number = {at}" for at, to in ((2, 9), (3, 2), (9, 3))),
+    )
+    verdict = _verify(database)
+    assert (verdict.rows, verdict.number, verdict.fault) == (1, 2, "edited")
+
+
 def test_a_trail_that_was_emptied_head_and_all_does_not_hold_while_there_are_accounts(database: Database) -> None:
     with database.write() as session:
         users.add(session, User(username="ada", username_key="", role=Role.ADMIN, password_hash=""))
@@ -95,7 +107,7 @@ def test_a_row_whose_digest_was_computed_anew_breaks_the_next(database: Database
         row.actor_name = "eve"
         row.digest = audit.digest(row)
     verdict = _verify(database)
-    assert (verdict.number, verdict.fault) == (2, "edited")
+    assert (verdict.rows, verdict.number, verdict.fault) == (1, 2, "edited")
 
 
 @pytest.mark.parametrize(
