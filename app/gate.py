@@ -90,14 +90,12 @@ class Gate:
                 return
             body.check_declared(visit.header(b"content-length"))
             identity = await self._admit(visit, rule, scope["scheme"], tally)
-        except NotSignedIn as error:
-            if rule.to_sign_in and visit.navigates:
+        except RegistryError as error:
+            as_page = rule.to_sign_in and visit.navigates
+            if as_page and isinstance(error, NotSignedIn):
                 await answer.redirect("/")
             else:
-                await answer.refuse(error)
-            return
-        except RegistryError as error:
-            await answer.refuse(error)
+                await answer.refuse(error, as_page=as_page)
             return
         inner = visit.inner_scope(scope, identity, self._cookie, tell_streamlit=rule.streamlit)
         if goes_on(visit.method, visit.path):

@@ -5,17 +5,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from starlette.responses import JSONResponse
-from starlette.types import Message, Receive, Send
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
 
+from app import gate_headers, refusal_page
 from app.gate_headers import Headers
 from registry.errors import NotSignedIn, RegistryError, TooManyAttempts, TooManyRequests, UploadTooLarge
 
 _TOLD_BY_US = frozenset({b"x-request-id", b"x-process-time-ms"})
 
 
-def error_response(error: RegistryError, request_id: str) -> JSONResponse:
-    """A refusal as an HTTP answer, for the routes that are not the API's."""
+def error_response(error: RegistryError, scope: Scope) -> Response:
+    """A refusal as an HTTP answer, for the routes that are not the API's: to a browser that navigates, a page."""
+    request_id = scope.get("state", {}).get("request_id", "")
+    if gate_headers.navigates(scope["headers"]):
+        response = Response(refusal_page.page(error, request_id), error.status, _extra(error))
+        response.raw_headers += refusal_page.HEADERS
+        return response
     return JSONResponse(error.to_dict(request_id), status_code=error.status, headers=_extra(error))
 
 
@@ -51,10 +57,12 @@ class Answer:
             message = {**message, "headers": self._complete(list(message.get("headers", [])))}
         await self._send(message)
 
-    async def refuse(self, error: RegistryError) -> None:
-        """Answer an error."""
-        body = json.dumps(error.to_dict(self.request_id)).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    async def refuse(self, error: RegistryError, *, as_page: bool = False) -> None:
+        """Answer an error; a page of it to a browser that would show the answer."""
+        body, headers = json.dumps(error.to_dict(self.request_id)).encode(), [(b"content-type", b"application/json")]
+        if as_page:
+            body, headers = refusal_page.page(error, self.request_id), [*refusal_page.HEADERS]
+        headers.append((b"content-length", str(len(body)).encode()))
         headers += [(name.encode(), value.encode()) for name, value in _extra(error).items()]
         await self._plain(error.status, headers, body)
 

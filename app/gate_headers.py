@@ -42,6 +42,12 @@ def request_id(headers: Headers) -> str:
     return given.decode() if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
+def navigates(headers: Headers) -> bool:
+    """Whether a browser shows the answer to these request headers as a page."""
+    mode = next((value for name, value in headers if name == b"sec-fetch-mode"), b"")
+    return mode == b"navigate" if mode else any(name == b"accept" and b"text/html" in value for name, value in headers)
+
+
 def for_path(path: str, *, over_tls: bool) -> Headers:
     """The protective headers of an answer from this path."""
     headers = [*_EVERYWHERE, (b"content-security-policy", _policy(path))]

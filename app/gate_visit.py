@@ -96,8 +96,7 @@ class Visit:
     @property
     def navigates(self) -> bool:
         """Whether a browser shows the answer as a page."""
-        mode = self.header(b"sec-fetch-mode")
-        return mode == "navigate" if mode else "text/html" in self.header(b"accept")
+        return gate_headers.navigates(self.headers)
 
     def inner_scope(self, scope: Scope, identity: Identity, cookies: CookieNames, *, tell_streamlit: bool) -> Scope:
         """A copy of the scope for the application: our headers replaced, our cookies removed, the actor added."""

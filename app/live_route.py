@@ -43,7 +43,7 @@ class LiveRoute:
         try:
             parts = await self._pictures.stream(actor_of(request.scope), camera_id, overlay=overlay)
         except RegistryError as error:
-            return error_response(error, getattr(request.state, "request_id", ""))
+            return error_response(error, request.scope)
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
         return StreamingResponse(parts, media_type=kind, headers=_AS_IT_COMES)
 
@@ -54,7 +54,7 @@ class LiveRoute:
             peers = await self._connections()
             peer = await peers.show(actor_of(request.scope), camera_id, offer, overlay=overlay)
         except RegistryError as error:
-            return error_response(error, getattr(request.state, "request_id", ""))
+            return error_response(error, request.scope)
         return _Held(peer)
 
     async def _connections(self) -> "Peers":

@@ -50,7 +50,7 @@ class MlflowGuard:
             body, receive = await _json_body(request)
             await self._check(request, body)
         except RegistryError as error:
-            await error_response(error, getattr(request.state, "request_id", ""))(scope, receive, send)
+            await error_response(error, request.scope)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

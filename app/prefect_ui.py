@@ -68,7 +68,7 @@ class PrefectUi:
             refusal: RegistryError = PrefectUnavailable(f"Prefect does not answer: {type(error).__name__}")
         except RegistryError as error:
             refusal = error
-        return error_response(refusal, getattr(request.state, "request_id", ""))
+        return error_response(refusal, request.scope)
 
 
 async def _to_pages(_request: Request) -> Response:

@@ -72,12 +72,11 @@ class Proxy:
         await self.client.aclose()
 
     async def _http(self, request: Request) -> Response:
-        request_id = getattr(request.state, "request_id", "")
         try:
             self.admit(actor_of(request.scope), request.method, request.scope["path"])
             answer = await self._ask(request)
         except RegistryError as error:
-            return error_response(error, request_id)
+            return error_response(error, request.scope)
         except ClientDisconnect:
             return Response(status_code=499)
         response = StreamingResponse(_stream(answer), answer.status_code)

@@ -150,7 +150,7 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     request_id = getattr(request.state, "request_id", "")
     log.error("request %s to %s failed", request_id, request.url.path, exc_info=error)
     return error_response(
-        RegistryError("something went wrong here", hint=f"The log names it under {request_id}."), request_id
+        RegistryError("something went wrong here", hint=f"The log names it under {request_id}."), request.scope
     )
 
 

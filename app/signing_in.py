@@ -35,7 +35,7 @@ class SigningIn:
         try:
             return await self.begin(request, _code(await request.body()), Response(status_code=204))
         except RegistryError as error:
-            return error_response(error, request.state.request_id)
+            return error_response(error, request.scope)
 
     async def begin(self, request: Request, code: str, response: Response) -> Response:
         """Put a new session's cookie on a response, and end the browser's former session. Raises SessionExpired.
@@ -75,7 +75,7 @@ class SigningIn:
             try:
                 await anyio.to_thread.run_sync(self.sessions.end, value, address)
             except RegistryError as error:
-                return error_response(error, request.state.request_id)
+                return error_response(error, request.scope)
         response = Response(status_code=204)
         response.delete_cookie(
             cookie_name(self.settings), path="/", secure=self.settings.secure_cookies, httponly=True, samesite="lax"

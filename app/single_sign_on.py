@@ -141,4 +141,4 @@ def _redirect(address: str) -> Response:
 
 
 def _not_set_up(request: Request) -> Response:
-    return error_response(NotFound("single sign-on is not set up here"), request.state.request_id)
+    return error_response(NotFound("single sign-on is not set up here"), request.scope)
