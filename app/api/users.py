@@ -95,6 +95,14 @@ class RoleIn(Asked):
     role: Role
 
 
+class NewPasswordIn(Asked):
+    """The password that somebody gets."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "correct horse"}]})
+
+    password: Annotated[str, Field(min_length=1, max_length=128, description="at least 8 characters")]
+
+
 @router.get("", response_model=UserPage)
 def list_users(
     *,
@@ -157,6 +165,13 @@ def deactivate_user(user_id: UserId, rooms: Rooms, caller: Caller) -> UserOut:
 def change_role(user_id: UserId, body: RoleIn, rooms: Rooms, caller: Caller) -> UserOut:
     """Give another role; the user signs in anew."""
     return UserOut.model_validate(rooms.people.set_role(caller, user_id, body.role), from_attributes=True)
+
+
+@router.put("/{user_id}/password", status_code=status.HTTP_204_NO_CONTENT)
+def reset_password(user_id: UserId, body: NewPasswordIn, rooms: Rooms, caller: Caller) -> Response:
+    """Give somebody else another password; every sign-in of that user ends."""
+    rooms.accounts.reset_password(caller, user_id, body.password)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 
 @router.get("/{user_id}/activity", response_model=TrailPage)

@@ -1,13 +1,13 @@
 """`nexusai settings …`: what is in force and where it comes from, and changing what the app can change."""
 
 from collections.abc import Sequence
-from json import dumps
+from json import dumps, loads
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.say import as_json, line, table
-from registry.errors import DatabaseUnavailable
+from registry.errors import DatabaseUnavailable, InvalidSetting
 from registry.settings import PREFIX, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -65,6 +65,58 @@ def reset(key: Key, json: AsJson = False) -> None:
     from registry.access.actor import local_actor
 
     _say(_editor().reset(local_actor(), key), json=json)
+
+
+@group.command("update")
+def update(
+    file: Annotated[typer.FileText, typer.Argument(help="JSON: an object of keys and values; - reads standard input")],
+    json: AsJson = False,
+) -> None:
+    """Change several live settings, or none of them where one value is refused."""
+    from registry.access.actor import local_actor
+    from registry.access.live import Change
+
+    changes = {key: Change(value) for key, value in _object(file.read()).items()}
+    found = _editor().bulk(local_actor(), changes)
+    if json:
+        as_json([entry.to_dict() for entry in found])
+    else:
+        for entry in found:
+            _say(entry, json=False)
+
+
+@group.command("create")
+def create(
+    key: Key,
+    value: Annotated[str, typer.Argument(help="JSON, or text")],
+    title: Annotated[str, typer.Option(help="its name for people")] = "",
+    description: Annotated[str, typer.Option(help="what it is for")] = "",
+    json: AsJson = False,
+) -> None:
+    """Make a custom setting."""
+    from registry.access.actor import local_actor
+    from registry.access.live.checking import from_text
+
+    _say(_editor().create(local_actor(), key, from_text(key, value), title, description), json=json)
+
+
+@group.command("delete")
+def delete(key: Key) -> None:
+    """Remove a custom setting."""
+    from registry.access.actor import local_actor
+
+    _editor().delete(local_actor(), key)
+    line(f"{key} is deleted.")
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        given = loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidSetting(f"the settings to change are no JSON: {error}") from error
+    if not isinstance(given, dict) or not given:
+        raise InvalidSetting("the settings to change are a JSON object of keys and values", hint='{"limit_user": 600}')
+    return given
 
 
 def _say(entry: "Entry", *, json: bool) -> None:

@@ -19,6 +19,8 @@ Most of what a running platform does is set in the app: the **live settings**, o
 nexusai settings get limit_user
 nexusai settings set limit_user 600
 nexusai settings reset limit_user
+nexusai settings update changes.json          # {"limit_user": 600, "limit_key": 300}: all of them, or none
+nexusai settings create line-3.threshold 2.5  # a setting of your own, for notebooks and scripts
 curl -X PUT "$URL/api/v1/settings/limit_user" -H "X-API-Key: $KEY" \\
   -H "Content-Type: application/json" -d '{"value": 600, "revision": 0}'
 ```

@@ -34,10 +34,10 @@ def draw(actor: Actor, user_id: str) -> None:
     with right:
         _role(actor, user)
         _state(actor, user)
-        with card("user_password"):
-            st.subheader("Password", anchor=False)
-            password_reset.draw(actor, user)
         if user.id != actor.id:
+            with card("user_password"):
+                st.subheader("Password", anchor=False)
+                password_reset.draw(actor, user)
             _end(actor, user)
 
 

@@ -15,7 +15,7 @@ from registry.access.proof import Proof
 from registry.access.secret_files import read_or_make
 from registry.access.sessions import new_code
 from registry.access.trail import trace
-from registry.errors import InvalidCredentials, InvalidInput, RegistrationClosed, SetupDone
+from registry.errors import Conflict, InvalidCredentials, InvalidInput, RegistrationClosed, SetupDone
 from registry.records import Database, Role, User, one_at_a_time, users, utc_now
 from registry.settings import Settings
 
@@ -143,11 +143,13 @@ class Accounts:
         self._set_password(actor, Action.CHANGE_OWN_ACCOUNT, actor.id, new, "account.password", keep=keep)
 
     def reset_password(self, actor: Actor, user_id: str, new: str) -> None:
-        """Give somebody another password; it ends every sign-in of theirs.
+        """Give somebody else another password; it ends every sign-in of theirs.
 
-        Raises Forbidden, UserNotFound, InvalidInput.
+        Raises Forbidden, UserNotFound, InvalidInput, Conflict for one's own.
         """
         require(actor, Action.MANAGE_USERS)
+        if actor.id == user_id:
+            raise Conflict("your own password is changed by who knows it", hint="Change it on the Account page.")
         self._check_new(new, self.get(user_id).username)
         self._set_password(actor, Action.MANAGE_USERS, user_id, new, "user.password")
 

@@ -428,6 +428,7 @@ TABLE = [
     Row("post", "/users/{user_id}/activate", ADMINS, prepare=_on_sleeper),
     Row("post", "/users/{user_id}/deactivate", ADMINS, prepare=_on_user()),
     Row("put", "/users/{user_id}/role", ADMINS, prepare=_on_user({"role": "operator"})),
+    Row("put", "/users/{user_id}/password", ADMINS, prepare=_on_user({"password": "another horse battery"})),
     Row("get", "/users/{user_id}/activity", ADMINS, prepare=_on_user()),
     Row("get", "/settings", STAFF),
     Row("get", "/settings/categories", STAFF),

@@ -43,6 +43,21 @@ def test_a_user_that_is_switched_off_cannot_sign_in(
     ]
 
 
+def test_an_administrator_gives_another_password_but_to_nobody_they_are(
+    api: httpx.Client, anonymous: httpx.Client, platform: Running
+) -> None:
+    path = f"/api/v1/users/{_make(api, 'oxana', platform.password)['id']}/password"
+    refusal(api.put(path, json={"password": "short"}), 422, "invalid_input")
+    assert api.put(path, json={"password": "another horse battery"}).status_code == 204
+    signed_in = [
+        anonymous.post("/api/v1/auth/login", json={"username": "oxana", "password": password}).status_code
+        for password in (platform.password, "another horse battery")
+    ]
+    assert signed_in == [401, 200]
+    own = api.get("/api/v1/users", params={"search": platform.username}).json()["items"][0]["id"]
+    refusal(api.put(f"/api/v1/users/{own}/password", json={"password": "another horse battery"}), 409, "conflict")
+
+
 @pytest.mark.parametrize(
     ("given", "status", "code"),
     [

@@ -14,6 +14,7 @@ from registry.access.sign_ins import SignIns
 from registry.access.tokens import Tokens
 from registry.errors import (
     AccountPending,
+    Conflict,
     Forbidden,
     InvalidCredentials,
     InvalidInput,
@@ -201,6 +202,11 @@ def test_an_administrator_resets_a_password_which_ends_every_sign_in(
         accounts.reset_password(admin, ada.id, "short")
     with pytest.raises(UserNotFound):
         accounts.reset_password(admin, "nobody", NEW)
+    for via in ("session", "key"):  # who found a browser open does not learn the password, and a key has none
+        with pytest.raises(Conflict, match="your own"):
+            accounts.reset_password(
+                Actor(ada.id, ada.username, Role.ADMIN, via, scopes=frozenset({"admin"})), ada.id, NEW
+            )
     accounts.reset_password(admin, ada.id, NEW)
     assert Sessions(database, settings).resolve(cookie) is None
     with pytest.raises(NotSignedIn):
