@@ -8,7 +8,7 @@ from app.ui.model_row import model_row
 from app.ui.overview import Overview, health, overview
 from app.ui.session import platform, required
 from app.ui.text import plain
-from app.ui.upload_steps import ADDING
+from app.ui.upload_steps import open_ways_in
 from registry.access import Action, Actor, allowed
 
 _MOST_IN_A_ROW = 4
@@ -93,8 +93,7 @@ def _first_steps(actor: Actor) -> None:
     if allowed(actor, Action.PUBLISH_MODEL) and st.button(
         "Upload a model", key="dashboard.upload", type="primary", icon=":material/upload:"
     ):
-        st.session_state[ADDING] = True
-        st.switch_page(st.session_state["pages"]["models"])
+        open_ways_in()
 
 
 def _health() -> None:

@@ -8,7 +8,8 @@ from app.ui.model_choice import choose_model
 from app.ui.session import platform, required
 from app.ui.states import empty_state
 from app.ui.text import many, plain
-from registry.access import Action, Actor
+from app.ui.upload_steps import open_ways_in
+from registry.access import Action, Actor, allowed
 from registry.models.gallery import DEFAULT
 from registry.runtime.card import Task
 
@@ -24,9 +25,7 @@ def draw() -> None:
     listed, _ = platform().models.list(actor, task=Task.EMBED, size=500)
     models = [model for model in listed if model.latest_version]
     if not models:
-        empty_state(
-            "person_search", "No model that embeds yet", "Galleries need one: it turns a picture into a vector."
-        )
+        _nothing(actor)
         return
     left, right = st.columns([0.4, 0.6], gap="medium")
     with left:
@@ -39,6 +38,17 @@ def draw() -> None:
         gallery_identify.draw(actor, gallery, which)
     with listing:  # after the form, so that what was just enrolled is in it
         gallery_list.draw(actor, gallery)
+
+
+def _nothing(actor: Actor) -> None:
+    needed = "Galleries need one: it turns a picture into a vector."
+    if not allowed(actor, Action.PUBLISH_MODEL):
+        empty_state("person_search", "No model that embeds yet", f"{needed} An engineer has to publish one first.")
+        return
+    empty_state("person_search", "No model that embeds yet", f"{needed} The catalogue has one for faces.")
+    with st.container(horizontal_alignment="center"):
+        if st.button("Add a model", key="gallery.add_model", type="primary", icon=":material/add:"):
+            open_ways_in()
 
 
 def _gallery(actor: Actor) -> str:

@@ -61,10 +61,10 @@ _SHEET = """
 [class*="st-key-card_"] [data-testid="stMetric"] { padding: .15rem 0; }
 [data-testid="stMetricLabel"] { opacity: .72; }
 [data-testid="stSidebarContent"] { display: flex; flex-direction: column; }
-[data-testid="stSidebarUserContent"] { margin-top: auto; padding-bottom: 1.25rem; }
+[data-testid="stSidebarUserContent"] { margin-top: auto; padding-top: .75rem; padding-bottom: 1.25rem; }
 [data-testid="stSidebarHeader"] { padding-top: 1rem; padding-bottom: .25rem; height: auto; }
 [data-testid="stSidebarNavSeparator"] { display: none; }
-[data-testid="stSidebarNavLink"] { border-radius: .55rem; padding-block: .4rem; }
+[data-testid="stSidebarNavLink"] { border-radius: .55rem; padding-block: .22rem; margin-block: 0; }
 /* Streamlit rounds a limit of half a gigabyte to "1GB": these labels tell it */
 :is(.st-key-dataset_import-file, .st-key-batch-files, .st-key-video-file)
   [data-testid="stFileUploaderDropzoneInstructions"] { display: none; }

@@ -15,6 +15,12 @@ ADDING = "models.adding"  # whether the ways in are open on the Models page
 _POLL_S = 1.0
 
 
+def open_ways_in() -> None:
+    """Go to the Models page, with the ways in open."""
+    st.session_state[ADDING] = True
+    st.switch_page(st.session_state["pages"]["models"])
+
+
 def follow(actor: Actor, key: str) -> None:
     """Draw the upload whose id the page's state holds under `key`; nothing if it holds none."""
     upload_id = st.session_state.get(key)

@@ -33,6 +33,17 @@ def colour(name: str, rgb: tuple[int, int, int]) -> tuple[str, bytes, str]:
 RED, DARK_RED, BLUE = colour("red.png", (200, 10, 20)), colour("dark.png", (90, 5, 9)), colour("blue.png", (5, 40, 220))
 
 
+@pytest.mark.parametrize(
+    ("role", "told", "leads_on"), [(Role.ENGINEER, "catalogue", True), (Role.USER, "engineer", False)]
+)
+def test_without_a_model_that_embeds_the_page_says_what_to_do(
+    pages: Pages, role: Role, told: str, leads_on: bool
+) -> None:
+    drawn = pages.draw(page, pages.person(role))
+    assert told in said(drawn)
+    assert ("gallery.add_model" in [each.key for each in drawn.button]) is leads_on
+
+
 @pytest.fixture(scope="module")
 def embedder(pages: Pages) -> str:
     draft = Draft("page-embedder", {"model.onnx": tiny.colour_embedder()}, tiny.COLOUR_EMBED_CARD, alias=CHAMPION)
