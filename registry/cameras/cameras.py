@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from registry.access import Action, Actor, require
@@ -20,7 +19,7 @@ from registry.cameras.sealing import Seals, Secrets, origin_of, with_target
 from registry.cameras.view import CameraView, view_of
 from registry.errors import CameraGroupNotFound, CameraNotFound, Conflict, NameTaken, SecretsUnreadable
 from registry.models.registry import ModelRegistry
-from registry.records import CameraGroup, CameraRecord, Database, camera_list, database_now, one_at_a_time, utc_now
+from registry.records import CameraGroup, CameraRecord, Database, camera_list, one_at_a_time, utc_now
 from registry.records.camera_list import CameraFilter
 from registry.settings import Settings
 from registry.streams import SourcePolicy
@@ -61,8 +60,8 @@ class Cameras:
         require(actor, Action.READ_CAMERA)
         with self._database.read() as session:
             found, total = camera_list.page(session, wanted, number=number, size=size)
-            groups, worker = camera_list.group_names(session), camera_list.newest_worker(session)
-            now = database_now(session)
+            groups, now = camera_list.group_names(session), camera_list.moment(session)
+            worker = camera_list.newest_worker(session, now)
         views = [view_of(record, lease, groups.get(record.group_id or "", ""), worker, now) for record, lease in found]
         return views, total
 
@@ -109,6 +108,7 @@ class Cameras:
         with self._database.write() as session:
             one_at_a_time(session.connection(), "cameras")
             _check_group(session, record.group_id)
+            _check_name(session, record)
             if camera_list.count(session) >= MOST_CAMERAS:
                 raise Conflict(f"there are {MOST_CAMERAS} cameras, which is the most", hint="Delete some first.")
             _store(session, record)
@@ -130,11 +130,15 @@ class Cameras:
         if choice is None and address is not None and address.is_elsewhere and actor.id != before.owner_id:
             self._check_kept_model(actor, before)
         with self._database.write() as session:
+            if change.name is not None:
+                one_at_a_time(session.connection(), "cameras")
             record = _locked(session, camera_id)
             _check_unchanged(record, change.revision or before.revision)
             old = _facts(record)
             _check_group(session, change.group_id)
             _apply(record, change)
+            if record.name != old["name"]:
+                _check_name(session, record)
             if address is not None:
                 record.url, record.verify_tls, record.sealed = address.url, address.verify_tls, address.sealed
             if choice is not None:
@@ -228,12 +232,20 @@ def _apply(record: CameraRecord, change: CameraChange) -> None:
 
 
 def _store(session: Session, record: CameraRecord) -> None:
-    name = record.name  # a session that failed tells nothing any more
     session.add(record)
-    try:
-        session.flush()
-    except IntegrityError as taken:
-        raise NameTaken(f"there is a camera {name!r} already") from taken
+    session.flush()
+
+
+def _check_name(session: Session, record: CameraRecord) -> None:
+    """Nobody else names a camera meanwhile: `one_at_a_time`."""
+    with session.no_autoflush:
+        taken = camera_list.is_taken(session, CameraRecord, record.name, record.id)
+    if taken:
+        raise NameTaken(
+            f"there is a camera {record.name!r} already, or one that reads alike",
+            hint="Upper and lower case, and ways to write the same letter, make no other name. Choose another one.",
+            details={"field": "name"},
+        )
 
 
 def _seen(session: Session, camera_id: str) -> CameraView:
@@ -242,8 +254,8 @@ def _seen(session: Session, camera_id: str) -> CameraView:
         raise CameraNotFound(f"there is no camera {camera_id[:80]!r}")
     record, lease = found
     group = session.get(CameraGroup, record.group_id) if record.group_id else None
-    worker, now = camera_list.newest_worker(session), database_now(session)
-    return view_of(record, lease, group.name if group else "", worker, now)
+    now = camera_list.moment(session)
+    return view_of(record, lease, group.name if group else "", camera_list.newest_worker(session, now), now)
 
 
 def _locked(session: Session, camera_id: str) -> CameraRecord:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from registry.access import Action, Actor, require
@@ -11,7 +10,7 @@ from registry.access.trail import trace
 from registry.cameras.asked import GroupAsked, GroupChange
 from registry.cameras.view import group_dict
 from registry.errors import CameraGroupNotFound, Conflict, NameTaken
-from registry.records import CameraGroup, Database, camera_list, utc_now
+from registry.records import CameraGroup, Database, camera_list, one_at_a_time, utc_now
 
 MOST_GROUPS = 500
 
@@ -39,10 +38,12 @@ class CameraGroups:
         require(actor, Action.CHANGE_CAMERA)
         group = CameraGroup(name=asked.name, description=asked.description)
         with self._database.write() as session:
+            one_at_a_time(session.connection(), "camera_groups")
             if len(camera_list.groups(session)) >= MOST_GROUPS:
                 raise Conflict(f"there are {MOST_GROUPS} groups, which is the most", hint="Delete some first.")
+            _check_name(session, group)
             session.add(group)
-            _flush(session, asked.name)
+            session.flush()
             trace(session, actor, "camera_group.create", f"camera_group:{group.id}", {"name": group.name})
             return _told(session, group)
 
@@ -51,13 +52,16 @@ class CameraGroups:
         require(actor, Action.CHANGE_CAMERA)
         after = change.model_dump(exclude_none=True)
         with self._database.write() as session:
+            if change.name is not None:
+                one_at_a_time(session.connection(), "camera_groups")
             group = _found(session, group_id)
             before = {name: getattr(group, name) for name in after}
             for name, value in after.items():
                 setattr(group, name, value)
+            if group.name != before.get("name", group.name):
+                _check_name(session, group)
             group.updated_at = utc_now()
             session.add(group)
-            _flush(session, group.name)
             details = {"name": group.name, "before": before, "after": after}
             trace(session, actor, "camera_group.update", f"camera_group:{group.id}", details)
             return _told(session, group)
@@ -83,8 +87,12 @@ def _told(session: Session, group: CameraGroup) -> dict[str, Any]:
     return group_dict(group, camera_list.group_size(session, group.id))
 
 
-def _flush(session: Session, name: str) -> None:
-    try:
-        session.flush()
-    except IntegrityError as taken:
-        raise NameTaken(f"there is a group {name!r} already") from taken
+def _check_name(session: Session, group: CameraGroup) -> None:
+    with session.no_autoflush:
+        taken = camera_list.is_taken(session, CameraGroup, group.name, group.id)
+    if taken:
+        raise NameTaken(
+            f"there is a group {group.name!r} already, or one that reads alike",
+            hint="Upper and lower case, and ways to write the same letter, make no other name. Choose another one.",
+            details={"field": "name"},
+        )

@@ -8,7 +8,7 @@ from typing import Any
 from registry.cameras.reasons import NO_WORKER, in_words
 from registry.cameras.sealing import shown_url
 from registry.records import CameraGroup, CameraLease, CameraRecord, WorkerRecord
-from registry.records.camera_list import is_held, state_of
+from registry.records.camera_list import Moment, is_held, state_of
 
 AWAY_AFTER = timedelta(seconds=15)
 
@@ -83,17 +83,15 @@ def view_of(
     lease: CameraLease | None,
     group: str,
     worker: WorkerRecord | None,
-    now: datetime,
+    at: Moment,
 ) -> CameraView:
-    """A camera as its lease lets it look; `worker` is the one that was heard of last, `now` the time by the
-    database's clock.
-    """
-    state = state_of(record, lease, now)
+    """A camera as its lease lets it look; `worker` is the one that was heard of last."""
+    state = state_of(record, lease, at)
     if state == "stopped" or lease is None:
-        reason = "" if state == "stopped" or _is_here(worker, now) else NO_WORKER
+        reason = "" if state == "stopped" or _is_here(worker, at) else NO_WORKER
         return CameraView(record, lease, group, state, reason, "", None)
-    if not is_held(lease, now):
-        return CameraView(record, lease, group, state, "" if _is_here(worker, now) else NO_WORKER, "", None)
+    if not is_held(lease, at):
+        return CameraView(record, lease, group, state, "" if _is_here(worker, at) else NO_WORKER, "", None)
     return CameraView(record, lease, group, state, lease.reason, lease.detail, lease.since)
 
 
@@ -109,5 +107,5 @@ def group_dict(group: CameraGroup, cameras: int) -> dict[str, Any]:
     }
 
 
-def _is_here(worker: WorkerRecord | None, now: datetime) -> bool:
-    return worker is not None and now - worker.beat_at <= AWAY_AFTER
+def _is_here(worker: WorkerRecord | None, at: Moment) -> bool:
+    return worker is not None and at.now - worker.beat_at <= AWAY_AFTER

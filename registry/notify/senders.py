@@ -56,8 +56,10 @@ class Senders:
     def _cameras(self) -> Sequence[CameraNow]:
         with self._database.read() as session:
             found, _ = camera_list.page(session, camera_list.CameraFilter(), number=1, size=_MOST_CAMERAS)
+            now = camera_list.moment(session)
         return [
-            CameraNow(record.id, record.name, lease is not None and lease.state == "live") for record, lease in found
+            CameraNow(record.id, record.name, camera_list.state_of(record, lease, now) == "live")
+            for record, lease in found
         ]
 
     def _lasting(self, event_ids: Collection[str]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, case, func, or_
 from sqlmodel import Session, col, delete, select, update
@@ -10,7 +10,10 @@ from sqlmodel import Session, col, delete, select, update
 from registry.records.cameras import CameraGroup, CameraHistory, CameraLease, CameraRecord, WorkerRecord
 from registry.records.clock import database_now
 from registry.records.folding import has_text
+from registry.records.identity import Identity
+from registry.records.users import username_key
 
+MARGIN_S = 1.5  # so long before its lease ends a worker that cannot renew it has stopped
 STATES = ("stopped", "connecting", "live", "stalled", "waiting", "failed")
 
 
@@ -24,13 +27,20 @@ class CameraFilter:
     model: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time by the database's clock, and the workers that are known to have ended by then."""
+
+    now: datetime
+    ended: frozenset[str]
+
+
 Listed = tuple[CameraRecord, CameraLease | None]
 
 
 def page(session: Session, wanted: CameraFilter, *, number: int, size: int) -> tuple[list[Listed], int]:
     """One page of cameras by name, each with its lease, and how many there are."""
-    now = database_now(session)
-    conditions = _conditions(wanted, now)
+    conditions = _conditions(wanted, moment(session))
     joined = col(CameraLease.camera_id) == col(CameraRecord.id)
     query = select(CameraRecord, CameraLease).join(CameraLease, joined, isouter=True).where(*conditions)
     total = select(func.count()).select_from(CameraRecord).join(CameraLease, joined, isouter=True).where(*conditions)
@@ -47,6 +57,13 @@ def with_lease(session: Session, camera_id: str) -> Listed | None:
 def by_name(session: Session, name: str) -> CameraRecord | None:
     """The camera of that name."""
     return session.exec(select(CameraRecord).where(CameraRecord.name == name)).first()
+
+
+def is_taken(session: Session, kind: type[CameraRecord] | type[CameraGroup], name: str, own_id: str) -> bool:
+    """Whether another camera, or group, has a name that reads alike; looks at every row."""
+    key = username_key(name)
+    others = session.exec(select(kind.name).where(col(kind.id) != own_id)).all()
+    return any(username_key(other) == key for other in others)
 
 
 def wanted_ids(session: Session) -> Sequence[str]:
@@ -78,9 +95,16 @@ def remove(session: Session, record: CameraRecord) -> None:
     session.delete(record)
 
 
-def newest_worker(session: Session) -> WorkerRecord | None:
-    """The worker that was heard of last."""
-    return session.exec(select(WorkerRecord).order_by(col(WorkerRecord.beat_at).desc())).first()
+def moment(session: Session) -> Moment:
+    """Now. Of a worker beside this process it is seen that it has ended; others are waited for."""
+    own, known = Identity.own(), session.exec(select(WorkerRecord.id)).all()
+    return Moment(database_now(session), frozenset(each for each in known if own.knows_dead(each)))
+
+
+def newest_worker(session: Session, at: Moment) -> WorkerRecord | None:
+    """The worker that was heard of last, of those that are not known to have ended."""
+    running = col(WorkerRecord.id).not_in(at.ended)
+    return session.exec(select(WorkerRecord).where(running).order_by(col(WorkerRecord.beat_at).desc())).first()
 
 
 def groups(session: Session) -> list[tuple[CameraGroup, int]]:
@@ -114,37 +138,43 @@ def remove_group(session: Session, group: CameraGroup) -> None:
     session.delete(group)
 
 
-def is_held(lease: CameraLease, now: datetime) -> bool:
-    """Whether a worker has a camera at a moment of the database's clock."""
-    return lease.leased_until is not None and lease.leased_until >= now
+def is_held(lease: CameraLease, at: Moment) -> bool:
+    """Whether a worker runs a camera as far as can be known."""
+    until = lease.leased_until
+    return until is not None and until >= _lasting(at) and lease.worker_id not in at.ended
 
 
-def state_of(record: CameraRecord, lease: CameraLease | None, now: datetime) -> str:
+def state_of(record: CameraRecord, lease: CameraLease | None, at: Moment) -> str:
     """What a camera is doing as far as is known; the same as the filter by state says."""
     if not record.is_wanted:
         return "stopped"
-    if lease is None or not is_held(lease, now):
+    if lease is None or not is_held(lease, at):
         return "waiting"
     return "connecting" if lease.state == "stopped" else lease.state
 
 
-def _state(now: datetime) -> ColumnElement[str]:
-    until = col(CameraLease.leased_until)
+def _lasting(at: Moment) -> datetime:
+    """When a lease ends at the earliest whose worker still runs its cameras."""
+    return at.now + timedelta(seconds=MARGIN_S)
+
+
+def _state(at: Moment) -> ColumnElement[str]:
+    until, worker = col(CameraLease.leased_until), col(CameraLease.worker_id)
     return case(
         (~col(CameraRecord.is_wanted), "stopped"),
-        (or_(until.is_(None), until < now), "waiting"),
+        (or_(until.is_(None), until < _lasting(at), worker.in_(at.ended)), "waiting"),
         (col(CameraLease.state) == "stopped", "connecting"),
         else_=col(CameraLease.state),
     )
 
 
-def _conditions(wanted: CameraFilter, now: datetime) -> list[ColumnElement[bool]]:
+def _conditions(wanted: CameraFilter, at: Moment) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if wanted.group_id:
         group = None if wanted.group_id == "none" else wanted.group_id
         found.append(col(CameraRecord.group_id) == group if group else col(CameraRecord.group_id).is_(None))
     if wanted.state:
-        found.append(_state(now) == wanted.state)
+        found.append(_state(at) == wanted.state)
     if wanted.model:
         found.append(col(CameraRecord.model) == wanted.model)
     if wanted.text:

@@ -14,10 +14,10 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, delete, select, update
 
 from registry.records import CameraLease, CameraRecord, ClockWatch, Database, WorkerRecord, database_now, utc_now
-from registry.worker.identity import Identity
+from registry.records.camera_list import MARGIN_S
+from registry.records.identity import Identity
 
 LEASE_S = 6.0
-MARGIN_S = 1.5  # so long before its lease ends a worker that cannot renew it stops
 _FORGOTTEN_AFTER = timedelta(minutes=2)
 _LONGEST = timedelta(seconds=2 * LEASE_S)
 

@@ -1,12 +1,13 @@
 """Where the picture of a camera is to be had, for those who may see it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
 
 from registry.access import Action, Actor, require
+from registry.cameras.view import view_of
 from registry.errors import CameraNotFound, CameraNotRunning, WorkerUnavailable
 from registry.records import (
     CameraLease,
@@ -15,9 +16,9 @@ from registry.records import (
     WorkerRecord,
     camera_history,
     camera_list,
-    database_now,
 )
 from registry.records.camera_history import Step
+from registry.records.camera_list import Moment
 from registry.worker.exposition import CameraLine, exposition
 from registry.worker.leases import workers_alive
 
@@ -56,7 +57,7 @@ class Viewing:
             record, lease = _found(session, camera_id)
             if not record.is_wanted:
                 raise CameraNotRunning(f"camera {record.name!r} is stopped", details={"state": "stopped"})
-            if lease is None or not camera_list.is_held(lease, database_now(session)):
+            if lease is None or not camera_list.is_held(lease, camera_list.moment(session)):
                 raise WorkerUnavailable(f"no worker runs camera {record.name!r} yet", details={"state": "waiting"})
             worker = session.get(WorkerRecord, lease.worker_id)
         if worker is None or not worker.url:
@@ -68,21 +69,22 @@ class Viewing:
         require(actor, Action.READ_CAMERA)
         with self._database.read() as session:
             record, lease = _found(session, camera_id)
-            now = database_now(session)
+            now = camera_list.moment(session)
+            worker = camera_list.newest_worker(session, now)
             steps = camera_history.steps(session, record.id)
-        state = camera_list.state_of(record, lease, now)
-        known = lease if lease is not None and state not in {"stopped"} else None
+        view = view_of(record, lease, "", worker, now)
+        known = lease if lease is not None and view.state != "stopped" else None
         return {
             "camera_id": record.id,
             "name": record.name,
-            "state": state,
-            "reason": known.reason if known else "",
-            "detail": known.detail if known else "",
-            "since": known.since if known else None,
+            "state": view.state,
+            "reason": view.reason,
+            "detail": view.detail,
+            "since": view.since,
             "reported_at": known.reported_at if known else None,
-            "worker": known.worker_id.partition("/")[0] if known else "",
+            "worker": known.worker_id.partition("/")[0] if known and camera_list.is_held(known, now) else "",
             "live_url": f"/live/{record.id}.mjpg",
-            **_figures(known),
+            **_figures(_told(known, now)),
             "history": [step.to_dict() for step in steps],
         }
 
@@ -109,7 +111,7 @@ class Viewing:
             CameraLease, col(CameraLease.camera_id) == col(CameraRecord.id), isouter=True
         )
         with self._database.read() as session:
-            now = database_now(session)
+            now = camera_list.moment(session)
             rows = session.exec(query.order_by(col(CameraRecord.id))).all()
         lines = {}
         for record, lease in rows:
@@ -125,24 +127,24 @@ def _found(session: Session, camera_id: str) -> tuple[CameraRecord, CameraLease 
     return found
 
 
-def _told(lease: CameraLease | None, now: datetime) -> dict[str, Any]:
+def _told(lease: CameraLease | None, now: Moment) -> dict[str, Any]:
     """What a worker reported; of a camera that none runs now the counts alone, what was under way among the dropped."""
     if lease is None or not lease.report or camera_list.is_held(lease, now):
         return lease.report if lease else {}
     account = {**lease.report.get("account", {})}
     dropped = dict(account.get("dropped", {}))
     dropped["stopped"] = dropped.get("stopped", 0) + account.get("pending", 0)
-    return {**lease.report, "fps": 0.0, "age_ms": {}, "account": {**account, "dropped": dropped, "pending": 0}}
+    nothing = {"fps": 0.0, "age_ms": {}, "tracks": 0, "retry_in_s": 0.0}
+    return {**lease.report, **nothing, "account": {**account, "dropped": dropped, "pending": 0}}
 
 
-def _figures(lease: CameraLease | None) -> dict[str, Any]:
-    facts = lease.report if lease else {}
+def _figures(facts: Mapping[str, Any]) -> dict[str, Any]:
     nothing: dict[str, Any] = {"captured": 0, "inferred": {}, "gated": 0, "dropped": {}, "failed": 0, "pending": 0}
     return {
         "fps": facts.get("fps", 0.0),
         "size": facts.get("size", [0, 0]),
         "source_size": facts.get("source_size", [0, 0]),
-        "age_ms": facts.get("age_ms", {"median": 0.0, "p95": 0.0}),
+        "age_ms": facts.get("age_ms") or {"median": 0.0, "p95": 0.0},
         "account": facts.get("account") or nothing,
         "model": facts.get("model", {"name": "", "version": None, "problem": ""}),
         "counts": facts.get("counts", {}),

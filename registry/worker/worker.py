@@ -18,7 +18,7 @@ from registry.records import CameraRecord, open_database
 from registry.settings import Settings
 from registry.storage import open_storage
 from registry.worker.histories import Histories
-from registry.worker.identity import Identity
+from registry.records.identity import Identity
 from registry.worker.leases import Held, Leases
 from registry.worker.live_server import LiveServer
 from registry.worker.mail import Mail

@@ -11,7 +11,7 @@ from sqlmodel import select
 from registry.access.actor import local_actor
 from registry.errors import CameraNotFound
 from registry.records import CameraLease, CameraRecord, Database, WorkerRecord, utc_now
-from registry.worker.identity import Identity
+from registry.records.identity import Identity
 from registry.worker.leases import LEASE_S, MARGIN_S, Leases, Report
 from registry.worker.viewing import Viewing
 

@@ -3,7 +3,8 @@
 import os
 import secrets
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 _STARTED_FIELD = 19  # of /proc/PID/stat after the name: ticks after the machine's start
@@ -21,7 +22,11 @@ class Identity:
     @classmethod
     def own(cls) -> "Identity":
         """This process."""
-        return cls(socket.gethostname()[:60], _place(), f"{os.getpid()}-{_started(os.getpid()) or '0'}")
+        return cls(socket.gethostname()[:60], _place(), "").beside(os.getpid())
+
+    def beside(self, pid: int) -> "Identity":
+        """Another process of the same place."""
+        return replace(self, process=f"{pid}-{_started(pid) or '0'}")
 
     @property
     def id(self) -> str:
@@ -37,6 +42,7 @@ class Identity:
         return pid.isdecimal() and _started(int(pid)) != started
 
 
+@cache
 def _place() -> str:
     """The boot and the namespace in which process ids mean something; a random one where that cannot be told."""
     try:
