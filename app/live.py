@@ -15,6 +15,7 @@ from registry.worker.viewing import LiveAddress, Viewing
 
 _TIMEOUT = httpx.Timeout(10.0, connect=2.0, read=15.0)
 _PART = re.compile(rb"--%s\r\ncontent-type: image/jpeg\r\ncontent-length: (\d{1,9})\r\n\r\n" % BOUNDARY.encode())
+_AGAIN = "Try again in some seconds; if that does not help, the worker's log file says what keeps it."
 _MOST = httpx.Limits(max_connections=None, max_keepalive_connections=16)
 
 
@@ -33,7 +34,7 @@ class LivePictures:
         try:
             return await answer.aread()
         except httpx.HTTPError as error:
-            raise WorkerUnavailable("the worker of this camera went away") from error
+            raise WorkerUnavailable("the worker of this camera went away", hint=_AGAIN) from error
         finally:
             await answer.aclose()
 
@@ -44,7 +45,7 @@ class LivePictures:
         try:
             answer = httpx.get(where.snapshot, params=asked, headers=self._proof, timeout=_TIMEOUT, trust_env=False)
         except httpx.HTTPError as error:
-            raise WorkerUnavailable("the worker of this camera does not answer") from error
+            raise WorkerUnavailable("the worker of this camera does not answer", hint=_AGAIN) from error
         if answer.status_code != 200:
             raise _refusal(where, answer.status_code, answer.content[:4_096])
         return answer.content
@@ -69,7 +70,7 @@ class LivePictures:
         try:
             answer = await client.send(request, stream=True)
         except httpx.HTTPError as error:
-            raise WorkerUnavailable("the worker of this camera does not answer") from error
+            raise WorkerUnavailable("the worker of this camera does not answer", hint=_AGAIN) from error
         if answer.status_code == 200:
             return answer
         try:
@@ -82,7 +83,7 @@ class LivePictures:
 def _refusal(where: LiveAddress, status: int, told: bytes) -> RegistryError:
     """What a worker answered, as an error of ours."""
     if status != CameraNotRunning.status:
-        return WorkerUnavailable(f"the worker of this camera answered {status}")
+        return WorkerUnavailable(f"the worker of this camera answered {status}", hint=_AGAIN)
     with contextlib.suppress(ValueError, KeyError, TypeError):
         error = httpx.Response(status, content=told).json()["error"]
         return CameraNotRunning(str(error["message"])[:400], details=dict(error["details"]))

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from aiortc.sdp import MediaDescription, SessionDescription
 
 MOST_BYTES = 32_768
+MJPEG_HINT = "The same pictures come as MJPEG: GET /live/{camera_id}.mjpg."
+_HINT = f"Send the offer as the browser's RTCPeerConnection made it, for one video to be received. {MJPEG_HINT}"
 _TEXT = re.compile(r"[\t\r\n\x20-\x7e]+")
 _ICE_NAME, _ICE_PASSWORD = re.compile(r"[A-Za-z0-9+/]{4,256}"), re.compile(r"[A-Za-z0-9+/]{22,256}")
 # What aiortc's parser is known to raise on text that is no SDP.
@@ -25,7 +27,7 @@ def checked_offer(body: bytes) -> str:
 
     text = body.decode("latin-1")
     if len(body) > MOST_BYTES or not _TEXT.fullmatch(text):
-        raise InvalidInput(f"an offer is SDP: printable ASCII of at most {MOST_BYTES} bytes")
+        raise InvalidInput(f"an offer is SDP: printable ASCII of at most {MOST_BYTES} bytes", hint=_HINT)
     lines = [line for line in text.splitlines() if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
     # the browser, which sends again sooner, is the one to begin the handshake
     offer = "\r\n".join(lines).replace("a=setup:actpass", "a=setup:active") + "\r\n"
@@ -33,9 +35,9 @@ def checked_offer(body: bytes) -> str:
         described = SessionDescription.parse(offer)
         problem = _problem(described)
     except _PARSING as error:
-        raise InvalidInput(f"the offer cannot be read as SDP: {type(error).__name__}") from error
+        raise InvalidInput(f"the offer cannot be read as SDP: {type(error).__name__}", hint=_HINT) from error
     if problem:
-        raise InvalidInput(f"the offer is not one this address can answer: {problem}")
+        raise InvalidInput(f"the offer is not one this address can answer: {problem}", hint=_HINT)
     return offer
 
 

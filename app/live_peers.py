@@ -18,7 +18,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamTrack
 
 from app.live import LivePictures
-from app.live_offer import checked_offer
+from app.live_offer import MJPEG_HINT, checked_offer
 from app.live_video import SharedVideo, Viewer
 from registry.access import Actor
 from registry.errors import InvalidInput, TooManyRequests
@@ -54,7 +54,7 @@ class Peer:
             await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             await self._connection.setLocalDescription()
         except (ValueError, exceptions.InvalidStateError, exceptions.OperationError) as error:
-            raise InvalidInput(f"the offer cannot be answered: {error}") from error
+            raise InvalidInput(f"the offer cannot be answered: {error}", hint=MJPEG_HINT) from error
         self.sdp = self._connection.localDescription.sdp
 
     async def over(self, within_s: float) -> bool:
@@ -98,7 +98,10 @@ class Peers:
         await anyio.to_thread.run_sync(self._pictures.viewing.address, actor, camera_id)
         checked = checked_offer(offer)
         if len(self._open) >= MOST_PEERS:
-            raise TooManyRequests(f"{MOST_PEERS} people watch by WebRTC already", hint="MJPEG is there as well.")
+            raise TooManyRequests(
+                f"{MOST_PEERS} people watch by WebRTC already, which is the most",
+                hint=f"Try again when somebody has left. {MJPEG_HINT}",
+            )
         viewer = self._video(actor, camera_id, overlay=overlay).enter()
         peer = Peer(viewer, self._open.discard)
         self._open.add(peer)

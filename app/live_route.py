@@ -103,10 +103,14 @@ async def _told(peer: "Peer") -> AsyncIterator[str]:
 async def _body(request: Request) -> bytes:
     """An offer's bytes. Raises InvalidInput, UploadTooLarge."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/sdp":
-        raise InvalidInput("an offer is sent as application/sdp")
+        raise InvalidInput("an offer is SDP", hint="Send it with the header `content-type: application/sdp`.")
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > MOST_BYTES:
-            raise UploadTooLarge(f"an offer has at most {MOST_BYTES} bytes", details={"max_bytes": MOST_BYTES})
+            raise UploadTooLarge(
+                f"an offer has at most {MOST_BYTES} bytes",
+                hint="Offer one video to be received, and nothing else.",
+                details={"max_bytes": MOST_BYTES},
+            )
     return body

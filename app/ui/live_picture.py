@@ -43,6 +43,7 @@ _SCRIPT = """
 const PATIENCE_MS = 8000;   // a stream without its first picture is given up for stills
 const AGAIN_MS = 2000;
 const CALL_MS = 3000;       // without a picture by WebRTC for so long it is MJPEG, until the other one comes after all
+const CALL_AGAIN_MS = 4000, CALL_LATEST_MS = 60000;   // between calls that failed, while the other pictures go on
 
 class Player {
   constructor(frame) {
@@ -55,8 +56,9 @@ class Player {
     this.failures = 0;
     this.shows = 0;         // how often a call has shown pictures: stills end with the first
     this.knowsCalls = "RTCPeerConnection" in window;
-    this.canCall = this.knowsCalls;
+    this.forgetCalls();
     this.calling = false;   // a call is under way, and has shown nothing yet
+    this.away = false;      // even stills do not come
     this.hangUp = () => {};
     this.watching = new IntersectionObserver(([entry]) => { this.inView = entry.isIntersecting; this.update(); });
     this.watching.observe(frame);
@@ -71,10 +73,10 @@ class Player {
   set(data) {
     const told = ["offer", "stream", "still", "on", "every_ms"];
     const changed = !this.data || told.some((key) => this.data[key] !== data[key]);
-    if (this.data?.label !== data.label) this.canCall = this.knowsCalls;   // another camera
+    if (this.data?.label !== data.label) this.forgetCalls();   // another camera
     this.data = data;
     this.frame.setAttribute("aria-label", data.label);
-    if (changed) { this.stop(); this.failures = 0; }
+    if (changed) { this.stop(); this.failures = 0; this.soon(); }
     this.update();
     if (!data.on) this.say(data.note);
   }
@@ -83,24 +85,40 @@ class Player {
     if (wanted && !this.showing) this.start();
     if (!wanted && this.showing) this.stop();
   }
+  forgetCalls() {
+    this.canCall = this.knowsCalls;
+    this.worked = false;    // a call has shown pictures of this camera
+    this.soon();
+  }
+  soon() { this.callAt = 0; this.pause = CALL_AGAIN_MS; }
   callAgain() {
-    this.canCall = true;
+    this.canCall = this.knowsCalls;
+    this.anew();
+  }
+  anew() {
+    this.soon();
     this.stop();
     this.update();
   }
-  offerAgain() { this.again.hidden = this.canCall || !this.knowsCalls || !this.data.offer || !this.showing; }
   start() {
     this.showing = true;
-    this.offerAgain();
     const turn = ++this.turn;
-    if (this.data.offer && this.canCall) this.call(turn);
-    else if (this.data.stream && this.failures < 2) this.stream(turn); else this.still(turn);
+    if (this.data.offer && this.canCall && this.callAt <= Date.now()) { this.call(turn); return; }
+    this.wait(turn);
+    this.without(turn);
+  }
+  without(turn) { if (this.data.stream && this.failures < 2) this.stream(turn); else this.still(turn); }
+  wait(turn) {              // to call by itself, or for somebody to ask for it
+    this.again.hidden = !this.data.offer || !this.knowsCalls;
+    clearTimeout(this.calls);
+    if (this.data.offer && this.canCall) this.calls = setTimeout(() => this.call(turn, true), this.callAt - Date.now());
   }
   stop() {
     this.showing = false;
-    this.offerAgain();
+    this.again.hidden = true;
     this.turn += 1;
     clearTimeout(this.timer);
+    clearTimeout(this.calls);
     this.hangUp();
     this.noImage();
   }
@@ -111,11 +129,12 @@ class Player {
   }
   // The server learns our addresses from our own packets, so none are gathered first. The connection lives as long
   // as the request that answers the offer, and the request as long as the connection.
-  call(turn) {
-    this.say("Connecting…");
+  // `behind` pictures that are shown: those go on until the call shows its own.
+  call(turn, behind = false) {
+    this.again.hidden = true;
     const peer = new RTCPeerConnection({ iceServers: [] });
     const request = new AbortController();
-    let seen = false, fellBack = false;
+    let seen = false, ended = false, fellBack = behind;
     this.calling = true;
     this.hangUp = () => {
       this.hangUp = () => {};
@@ -128,31 +147,39 @@ class Player {
     const fallBack = () => {
       if (turn !== this.turn || fellBack) return;
       fellBack = true;
-      this.stream(turn);
+      this.without(turn);
     };
     const over = () => {
-      if (turn !== this.turn) return;
-      if (!seen) {
-        this.canCall = false;     // until somebody asks for it, or the page is opened anew
-        this.offerAgain();
-        clearTimeout(fellBack ? 0 : this.timer);
-        this.hangUp();
-        fallBack();
+      if (turn !== this.turn || ended) return;
+      ended = true;
+      if (seen) {                 // the other pictures at once, and a call behind them
+        this.stop();
+        this.callAt = Date.now() + AGAIN_MS;
+        this.update();
         return;
       }
-      this.stop();                // what has worked may be tried again
-      this.say("No picture at the moment");
-      this.timer = setTimeout(() => this.update(), AGAIN_MS);
+      // no packet came through: here it will not, until somebody asks for it or the page is opened anew
+      if (peer.remoteDescription && !this.worked) this.canCall = false;
+      this.callAt = Date.now() + this.pause;
+      this.pause = Math.min(2 * this.pause, CALL_LATEST_MS);
+      clearTimeout(fellBack ? 0 : this.timer);
+      this.hangUp();
+      this.wait(turn);
+      fallBack();
     };
-    this.timer = setTimeout(fallBack, CALL_MS);
+    if (!behind) {
+      this.say("Connecting…");
+      this.timer = setTimeout(fallBack, CALL_MS);
+    }
     peer.onconnectionstatechange = () => { if (["failed", "disconnected"].includes(peer.connectionState)) over(); };
     peer.ontrack = ({ track, receiver }) => {
       if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
       this.video.srcObject = new MediaStream([track]);
       this.video.onloadeddata = () => {
-        if (turn !== this.turn) return;
-        seen = true;
+        if (turn !== this.turn || ended) return;
+        seen = this.worked = true;
         this.calling = false;
+        this.soon();
         this.shows += 1;
         clearTimeout(this.timer);
         this.noImage();
@@ -205,12 +232,18 @@ class Player {
     const later = () => { if (wanted()) this.timer = setTimeout(again, this.data.every_ms); };
     next.onload = () => {
       if (!wanted()) return;
+      if (this.away) { this.away = false; this.failures = 0; this.anew(); return; }   // it is back: as at first
       this.image.src = next.src;
       this.image.classList.add("shown");
       this.picture(turn);
       later();
     };
-    next.onerror = () => { if (wanted()) { this.say("No picture at the moment"); later(); } };
+    next.onerror = () => {
+      if (!wanted()) return;
+      this.away = true;
+      this.say("No picture at the moment");
+      later();
+    };
     next.src = `${this.data.still}${this.data.still.includes("?") ? "&" : "?"}at=${Date.now()}`;
   }
   picture(turn) {

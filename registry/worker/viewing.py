@@ -56,12 +56,16 @@ class Viewing:
         with self._database.read() as session:
             record, lease = _found(session, camera_id)
             if not record.is_wanted:
-                raise CameraNotRunning(f"camera {record.name!r} is stopped", details={"state": "stopped"})
+                raise CameraNotRunning(
+                    f"camera {record.name!r} is stopped",
+                    hint=f"Start it, on its page or with POST /api/v1/cameras/{record.id}/start.",
+                    details={"state": "stopped"},
+                )
             if lease is None or not camera_list.is_held(lease, camera_list.moment(session)):
-                raise WorkerUnavailable(f"no worker runs camera {record.name!r} yet", details={"state": "waiting"})
+                raise _away(f"no worker runs camera {record.name!r} yet")
             worker = session.get(WorkerRecord, lease.worker_id)
         if worker is None or not worker.url:
-            raise WorkerUnavailable(f"the worker of camera {record.name!r} is gone", details={"state": "waiting"})
+            raise _away(f"the worker of camera {record.name!r} is gone")
         return LiveAddress(record.id, worker.url)
 
     def info(self, actor: Actor, camera_id: str) -> dict[str, Any]:
@@ -125,6 +129,11 @@ def _found(session: Session, camera_id: str) -> tuple[CameraRecord, CameraLease 
     if found is None:
         raise CameraNotFound(f"there is no camera {camera_id[:80]!r}")
     return found
+
+
+def _away(what: str) -> WorkerUnavailable:
+    hint = "Try again in some seconds: a worker takes it up by itself. None runs? `nexusai up` or `nexusai worker`."
+    return WorkerUnavailable(what, hint=hint, details={"state": "waiting"})
 
 
 def _told(lease: CameraLease | None, now: Moment) -> dict[str, Any]:

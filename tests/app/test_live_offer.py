@@ -70,8 +70,9 @@ def test_an_offer_that_names_an_address_by_another_line_end_loses_it_too(offer: 
     ids=range(18),
 )
 def test_anything_else_is_refused_with_the_reason(offer: bytes, change, said: str) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=said) as refused:
         checked_offer(change(offer))
+    assert "/live/{camera_id}.mjpg" in refused.value.hint
 
 
 def test_noise_is_refused_or_read_but_never_breaks_out(offer: bytes) -> None:

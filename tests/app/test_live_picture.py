@@ -35,6 +35,7 @@ class Asked:
     url: str = ""
     offers: int = 0
     pictures: int = 0
+    is_away: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -46,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, "text/javascript", live_picture._SCRIPT.encode())
         elif self.path.startswith("/picture"):
             self.asked.pictures += 1
-            self._send(200, "image/jpeg", _PICTURE)
+            self._send(*(503, "text/plain", b"") if self.asked.is_away else (200, "image/jpeg", _PICTURE))
         else:
             self._send(200, "text/html; charset=utf-8", _PAGE.encode())
 
@@ -87,10 +88,48 @@ def page() -> Iterator[Page]:
         browser.close()
 
 
+def still_clock(page: Page, asked: Asked) -> None:
+    """Open the page; its timers go on only when told to."""
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+    page.goto(asked.url)
+
+
+def test_a_call_that_was_refused_is_made_again_by_itself_ever_later_behind_the_other_pictures(
+    page: Page, asked: Asked
+) -> None:
+    still_clock(page, asked)
+    again = page.get_by_role("button", name="Try live video again")
+    for number, pause_ms in ((1, 4_000), (2, 8_000), (3, 16_000), (4, 32_000), (5, 60_000), (6, 60_000)):
+        expect(again).to_be_visible()
+        expect(page.locator("img.shown")).to_be_visible()
+        assert asked.offers == number
+        page.clock.run_for(pause_ms - 500)
+        assert asked.offers == number
+        with page.expect_response("**/offer?*"):
+            page.clock.run_for(1_000)
+
+
+def test_what_was_away_as_a_whole_begins_with_a_call_and_a_stream_once_it_is_back(page: Page, asked: Asked) -> None:
+    asked.is_away = True
+    still_clock(page, asked)
+    note = page.get_by_text("No picture at the moment")
+    with page.expect_response("**/picture?at=*"):  # the stream was given up: stills
+        page.clock.run_for(10_000)
+    expect(note).to_be_visible()
+    made = asked.offers
+    asked.is_away = False
+    with page.expect_request(lambda each: each.url.endswith("/picture")), page.expect_response("**/offer?*"):
+        page.clock.run_for(1_000)
+    expect(page.locator("img.shown")).to_be_visible()
+    expect(note).to_be_hidden()
+    assert asked.offers == made + 1
+
+
 def test_after_a_call_that_failed_live_video_is_tried_again_when_somebody_asks_and_at_another_camera(
     page: Page, asked: Asked
 ) -> None:
-    page.goto(asked.url)
+    still_clock(page, asked)
     again = page.get_by_role("button", name="Try live video again")
     expect(page.locator("img.shown")).to_be_visible()
     expect(again).to_be_visible()

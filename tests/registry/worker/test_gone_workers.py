@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import col, update
 
 from registry.access.actor import local_actor
-from registry.errors import WorkerUnavailable
+from registry.errors import CameraNotRunning, WorkerUnavailable
 from registry.records import CameraLease, CameraRecord, Database, camera_list, utc_now
 from registry.records.camera_list import MARGIN_S, CameraFilter
 from registry.records.identity import Identity
@@ -52,8 +52,19 @@ def test_a_worker_beside_us_that_was_killed_shows_its_cameras_live_no_longer(
         process.kill()
         process.wait()
     assert told(database, viewing) == ("waiting", "no_worker", 0.0, 0, False)
-    with pytest.raises(WorkerUnavailable, match="no worker runs camera 'a'"):
+    with pytest.raises(WorkerUnavailable, match="no worker runs camera 'a'") as refused:
         viewing.address(ADMIN, "a")
+    assert refused.value.hint.startswith("Try again")
+
+
+def test_who_asks_for_the_picture_of_a_stopped_camera_is_told_how_to_start_it(
+    database: Database, viewing: Viewing
+) -> None:
+    with database.write() as session:
+        session.exec(update(CameraRecord).values(is_wanted=False))
+    with pytest.raises(CameraNotRunning) as refused:
+        viewing.address(ADMIN, "a")
+    assert "/api/v1/cameras/a/start" in refused.value.hint
 
 
 def test_a_worker_elsewhere_that_cannot_renew_has_stopped_before_its_lease_ends(
