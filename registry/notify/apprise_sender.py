@@ -32,5 +32,8 @@ class AppriseSender:
     def tend(self) -> None:
         """Nothing is held open."""
 
+    def forget(self) -> None:
+        """Nothing is left there that could be taken away."""
+
     def close(self) -> None:
         """Nothing is held open."""

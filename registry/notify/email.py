@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from registry.errors import RegistryError
 from registry.notify.outbox import sentence
-from registry.notify.reach import Reach
+from registry.notify.reach import Reach, endpoint
 from registry.notify.sending import Address, Letter, NotDelivered, Surroundings
 
 _TIMEOUT_S = 15.0
@@ -41,9 +40,8 @@ class EmailSender:
     def send(self, letter: Letter) -> str:
         """Deliver one; who did not get it while others did. Raises NotDelivered."""
         message = self._message(letter)
-        parts = urlsplit(self._address.url)
-        host, implicit = parts.hostname or "", parts.scheme == "smtps"
-        port = parts.port or (465 if implicit else 587)
+        host, port = endpoint(self._address.url)
+        implicit = self._address.url.startswith("smtps:")
         try:
             with _Smtp(self._around.reach(), host, port, self._context if implicit else None) as server:
                 if not implicit and self._address.options.get("starttls", True):
@@ -65,6 +63,9 @@ class EmailSender:
 
     def tend(self) -> None:
         """Nothing is held open."""
+
+    def forget(self) -> None:
+        """Nothing is left there that could be taken away."""
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -8,14 +8,13 @@ import ssl
 import threading
 from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from registry.errors import RegistryError
-from registry.notify.reach import Reach
+from registry.notify.reach import Reach, endpoint
 from registry.notify.sending import Address, CameraNow, Letter, NotDelivered, Surroundings
 
 _TIMEOUT_S = 10.0
@@ -85,6 +84,15 @@ class MqttSender:
         self._known = now
         self._end_what_is_over(now)
 
+    def forget(self) -> None:
+        """Take every retained message away, also what a process before this one left. Raises NotDelivered."""
+        self._connect()
+        now = {each.camera_id: each for each in self._around.cameras()}
+        for camera in {*self._known.values(), *now.values()}:
+            self._forget(camera)
+        self._publish(f"{self._prefix}/status", "")
+        self._known, self._told = {}, 0
+
     def close(self) -> None:
         """Say that nothing more comes, and leave."""
         client, self._client = self._client, None
@@ -102,8 +110,8 @@ class MqttSender:
             self._client.loop_stop()
         self._refusal = ""
         self._ready.clear()
-        parts = urlsplit(self._address.url)
-        secure, host = parts.scheme == "mqtts", parts.hostname or ""
+        host, port = endpoint(self._address.url)
+        secure = self._address.url.startswith("mqtts:")
         client = self._client = _Client(CallbackAPIVersion.VERSION2, client_id=self._client_id)
         client.reach = self._around.reach()
         client.on_connect = self._on_connect
@@ -113,7 +121,7 @@ class MqttSender:
         if secure:
             client.tls_set_context(ssl.create_default_context())
         try:
-            client.connect(host, parts.port or (8883 if secure else 1883), keepalive=_KEEPALIVE_S)
+            client.connect(host, port, keepalive=_KEEPALIVE_S)
         except (RegistryError, OSError, ValueError) as error:
             why = error.message if isinstance(error, RegistryError) else str(error)
             raise NotDelivered(f"the broker at {host} cannot be reached: {why}") from error

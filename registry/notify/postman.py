@@ -46,7 +46,7 @@ class Postman:
         self._ending.set()
         self._thread.join(timeout_s)
         for each in self._rounds.values():
-            each.end()
+            each.stop()
         for each in self._rounds.values():
             each.join(timeout_s)
         try:
@@ -67,20 +67,18 @@ class Postman:
 
     def _look(self) -> None:
         with self._database.read() as session:
-            receivers = notifications.on(session)
-        held = {each.id: each for each in receivers if self._holds(each.id)}
-        for receiver_id, receiver in held.items():
-            known = self._rounds.get(receiver_id)
-            if known is not None and known.revision != receiver.revision:
-                known.end()
-                known.join(0)
-                if known.is_alive():
-                    continue  # it is in the middle of one
-                known = None
-            if known is None:
-                self._rounds[receiver_id] = _Round(receiver, self._database, self._live, self._make, self._look_s)
-        for receiver_id in self._rounds.keys() - held.keys():
-            self._rounds.pop(receiver_id).end()
+            receivers = {each.id: each for each in notifications.on(session)}
+        held = {each.id: each for each in receivers.values() if self._holds(each.id)}
+        for receiver_id, known in list(self._rounds.items()):
+            if known.revision != (held[receiver_id].revision if receiver_id in held else None):
+                known.end(receivers.get(receiver_id))
+            if not known.is_alive():
+                del self._rounds[receiver_id]  # until then it is in the middle of one
+        if any(each.forgets for each in self._rounds.values()):
+            return  # who comes in another's place tells nothing before that one's is taken away
+        for receiver_id in held.keys() - self._rounds.keys():
+            receiver = held[receiver_id]
+            self._rounds[receiver_id] = _Round(receiver, self._database, self._live, self._make, self._look_s)
 
     def _holds(self, receiver_id: str) -> bool:
         """Whether a receiver is ours, asked again a while before it would not be any more."""
@@ -103,6 +101,7 @@ class _Round:
         self, receiver: NotificationReceiver, database: Database, live: Live, make: MakeSender, look_s: float
     ) -> None:
         self.revision = receiver.revision
+        self.forgets = False  # takes away what it left with the receiver before it ends
         self._receiver, self._database, self._live, self._make = receiver, database, live, make
         self._look_s = look_s
         self._failures = 0  # in a row
@@ -112,9 +111,15 @@ class _Round:
         self._thread = threading.Thread(target=self._run, name=f"tell-{receiver.name[:20]}", daemon=True)
         self._thread.start()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Have it end soon."""
         self._ending.set()
+
+    def end(self, now: NotificationReceiver | None) -> None:
+        """Have it end soon; `now` is what became of its receiver, None for one that is deleted or switched off."""
+        old = self._receiver
+        self.forgets |= now is None or (now.address, now.options) != (old.address, old.options)
+        self.stop()
 
     def join(self, timeout_s: float) -> None:
         """Wait for its end."""
@@ -139,8 +144,20 @@ class _Round:
                 tell_fault("notifying failed", receiver=self._receiver.name)
                 pause_s = self._pause("an unexpected fault; the log has it")
             self._ending.wait(pause_s)
-        if sender is not None:
-            sender.close()
+        self._leave(sender)
+
+    def _leave(self, sender: Sender | None) -> None:
+        try:
+            if self.forgets:
+                sender = sender or self._make(self._receiver)
+                sender.forget()
+        except (NotDelivered, RegistryError) as error:
+            log.warning("what was left at a receiver stays there", receiver=self._receiver.name, reason=str(error))
+        except Exception:  # noqa: BLE001 - the edge of a thread
+            tell_fault("nothing was taken away", receiver=self._receiver.name)
+        finally:
+            if sender is not None:
+                sender.close()
 
     def _serve(self, sender: Sender) -> float:
         """Deliver what is due; seconds until the next look. Raises NotDelivered for a receiver that is away."""

@@ -3,12 +3,15 @@
 import ipaddress
 import socket
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from registry.access.live import LiveSettings
 from registry.cameras.policy import own_ports
 from registry.errors import AddressRefused
 from registry.settings import Settings
 from registry.streams.addresses import AllowedNetworks, IpAddress, resolve
+
+_PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883, "smtp": 587, "smtps": 465}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,22 @@ class Reach(AllowedNetworks):
     def connect(self, host: str, port: int, timeout_s: float) -> socket.socket:
         """A connection to the checked address. Raises AddressRefused, OSError."""
         return socket.create_connection((self.checked(host, port), port), timeout=timeout_s)
+
+
+def endpoint(url: str) -> tuple[str, int]:
+    """The host of a receiver's address, and its port, the protocol's own where none is given."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or _PORTS[parts.scheme]
+
+
+def check_literal(url: str, reach: Reach) -> None:
+    """Raises AddressRefused for an address in numbers that nothing would be sent to; names are looked up later."""
+    host, port = endpoint(url)
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return
+    reach.checked(host, port)
 
 
 def reach_of(settings: Settings, live: LiveSettings) -> Reach:

@@ -79,7 +79,7 @@ class Receivers:
             return _view(record, notifications.waiting_for(session, record.id))
 
     def create(self, actor: Actor, asked: ReceiverAsked) -> ReceiverView:
-        """Add one. Raises Forbidden, InvalidInput, InvalidSource, NameTaken, Conflict for too many."""
+        """Add one. Raises Forbidden, InvalidInput, InvalidSource, AddressRefused, NameTaken, Conflict for too many."""
         _require_change(actor, asked.kind)
         made = new_secret() if asked.kind == "webhook" and not asked.secret else ""
         record = NotificationReceiver(
@@ -165,6 +165,8 @@ class Receivers:
                 raise InvalidInput("give the whole address: a part of it is hidden, and another part was changed")
             url = self._senders.seals.open(sealed_for(record.id), origin_of(record.address), record.sealed).target
         place = place_of(asked.kind, url)
+        if origin_of(place.shown) != origin_of(record.address):  # one that was right may have become wrong: it stays
+            self._senders.check(asked.kind, place)
         record.name, record.address, record.is_on = asked.name, place.shown, asked.is_on
         record.options = options_of(asked.kind, asked.options)
         record.wanted = asked.wanted.model_dump(mode="json")

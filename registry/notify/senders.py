@@ -7,8 +7,9 @@ from sqlmodel import col, select
 from registry.access.live import Live
 from registry.cameras.sealing import Seals
 from registry.errors import RegistryError
+from registry.notify.asked import Place
 from registry.notify.email import EmailSender
-from registry.notify.reach import reach_of
+from registry.notify.reach import check_literal, reach_of
 from registry.notify.sending import Address, CameraNow, NotDelivered, Sender, Surroundings
 from registry.notify.webhook import WebhookSender
 from registry.records import CameraEvent, Database, NotificationReceiver, ReceiverKind, camera_list
@@ -27,6 +28,11 @@ class Senders:
         self._around = Surroundings(
             lambda: reach_of(settings, live.current()), storage.get, self._cameras, self._lasting
         )
+
+    def check(self, kind: str, place: Place) -> None:
+        """Raises AddressRefused where it is certain that nothing would ever be sent there."""
+        if kind != ReceiverKind.APPRISE:
+            check_literal(place.origin, self._around.reach())
 
     def make(self, receiver: NotificationReceiver) -> Sender:
         """A sender that is not connected yet. Raises NotDelivered where its secrets cannot be read."""

@@ -64,5 +64,8 @@ class Sender(Protocol):
     def tend(self) -> None:
         """Called every few seconds; keeps what is held open. Raises NotDelivered."""
 
+    def forget(self) -> None:
+        """Take away what was left at the receiver: it is told of nothing any more. Raises NotDelivered."""
+
     def close(self) -> None:
         """Let go of everything."""

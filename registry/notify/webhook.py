@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from registry.errors import AddressRefused, InvalidSource
+from registry.notify.reach import endpoint
 from registry.notify.sending import Address, Letter, NotDelivered, Surroundings
 
 _TIMEOUT_S = 10.0
@@ -31,8 +32,7 @@ class WebhookSender:
     def send(self, letter: Letter) -> str:
         """Deliver one; nothing to tell of it. Raises NotDelivered."""
         parts = urlsplit(self._address.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        host = parts.hostname or ""
+        host, port = endpoint(self._address.url)
         try:
             checked = self._around.reach().checked(host, port)
         except (AddressRefused, InvalidSource) as error:
@@ -56,6 +56,9 @@ class WebhookSender:
 
     def tend(self) -> None:
         """Nothing is held open."""
+
+    def forget(self) -> None:
+        """Nothing is left there that could be taken away."""
 
     def close(self) -> None:
         """Nothing is held open."""

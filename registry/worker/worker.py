@@ -15,10 +15,10 @@ from registry.cameras.events import Events
 from registry.cameras.upkeep import EventUpkeep
 from registry.errors import RegistryError, Unavailable
 from registry.records import CameraRecord, open_database
+from registry.records.identity import Identity
 from registry.settings import Settings
 from registry.storage import open_storage
 from registry.worker.histories import Histories
-from registry.records.identity import Identity
 from registry.worker.leases import Held, Leases
 from registry.worker.live_server import LiveServer
 from registry.worker.mail import Mail

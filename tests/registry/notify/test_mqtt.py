@@ -7,7 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +15,12 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from registry.notify.asked import ReceiverAsked
 from registry.notify.mqtt import MqttSender, topic_of
 from registry.notify.postman import Postman
 from registry.notify.reach import reach_of
 from registry.notify.sending import Address, CameraNow, Letter, Surroundings
-from registry.records import CameraEvent, CameraLease, EventKind
+from registry.records import CameraEvent, CameraLease, EventKind, utc_now
 from registry.testing.requirements import require_port, require_tool
 from registry.testing.watched import wait_until
 from tests.registry.notify.conftest import ADMIN, Office
@@ -81,7 +82,8 @@ def test_the_broker_has_events_states_and_what_home_assistant_reads(
 ) -> None:
     root, listen = broker
     with office.database.write() as session:
-        session.add(CameraLease(camera_id="cam", state="live"))
+        until = utc_now() + timedelta(minutes=5)
+        session.add(CameraLease(camera_id="cam", state="live", worker_id="w", leased_until=until))
     options = {"topic": f"{root}/nexus", "discovery_prefix": f"{root}/ha"}
     made = office.add("mqtt", "mqtt://127.0.0.1:1883", options=options)
     begun = postman()
@@ -129,6 +131,38 @@ def test_a_camera_is_active_until_the_last_of_its_events_is_over(
     with office.database.write() as session:  # somebody deletes it: nobody is told of its end
         session.delete(session.get_one(CameraEvent, third.id))
     heard.wait(active, lambda said: said == "OFF")
+
+
+def test_a_receiver_that_goes_or_tells_elsewhere_leaves_nothing_at_the_broker(
+    office: Office, postman: Start, broker: tuple[str, Callable[[], Listener]]
+) -> None:
+    root, listen = broker
+    options = {"topic": f"{root}/first", "discovery_prefix": f"{root}/ha"}
+    made = office.add("mqtt", "mqtt://127.0.0.1:1883", options=options)
+    postman()
+    office.end(office.tell())
+    office.wait(made, lambda view: view.delivered == 2)
+    names = ("status", *(f"Front_door-cam/{name}" for name in ("state", "event", "active")))
+    configs = [f"{root}/ha/{way}/config" for way in ("binary_sensor/nexusai_cam/online", "sensor/nexusai_cam/event")]
+    heard = listen()
+    for topic in (*(f"{root}/first/{name}" for name in names), *configs):
+        heard.wait(topic, bool)
+
+    def change(**given: object) -> None:
+        asked = {"name": made.name, "kind": "mqtt", "address": made.address, **given}
+        office.receivers.update(ADMIN, made.id, ReceiverAsked.model_validate(asked))
+
+    change(options={**options, "topic": f"{root}/second"})
+    for name in names:
+        heard.wait(f"{root}/first/{name}", lambda said: not said)
+    heard.wait(configs[0], lambda said: f"{root}/second/" in said)  # told anew, after the old was taken away
+    change(is_on=False)
+    heard.wait(configs[0], lambda said: not said)
+    change(is_on=True)
+    heard.wait(f"{root}/second/status", lambda said: said == "online")
+    heard.wait(configs[0], bool)
+    office.receivers.delete(ADMIN, made.id)
+    wait_until(lambda: not any(said for said, _ in heard.last.values()), 30)
 
 
 class Broker:

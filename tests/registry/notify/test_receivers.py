@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import insert
 
 from registry.access import Actor
-from registry.errors import Forbidden, InvalidInput, NameTaken, NotificationNotFound, RegistryError
+from registry.access.live import SettingsEditor
+from registry.errors import AddressRefused, Forbidden, InvalidInput, NameTaken, NotificationNotFound, RegistryError
 from registry.notify.asked import ReceiverAsked, place_of
 from registry.notify.wanted import Wanted
 from registry.records import AuditEntry, CameraEvent, EventKind, NotificationDelivery, Role, notifications
@@ -138,6 +139,39 @@ def test_who_may_do_what(office: Office) -> None:
 def test_addresses_that_are_none(kind: str, address: str, why: str) -> None:
     with pytest.raises(RegistryError, match=why):
         place_of(kind, address)
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("webhook", "http://169.254.169.254/latest"),
+        ("webhook", "https://[fe80::1]/"),
+        ("webhook", "http://127.0.0.9:8080/"),
+        ("webhook", "http://[::1]/"),
+        ("webhook", "http://[::ffff:10.0.0.7]/"),
+        ("mqtt", "mqtt://0.0.0.0"),
+        ("mqtt", "mqtt://10.0.0.7"),
+        ("email", "smtps://192.0.2.1"),
+    ],
+)
+def test_an_address_that_nothing_would_be_sent_to_is_refused_at_once(office: Office, kind: str, address: str) -> None:
+    SettingsEditor(office.database, office.live).set(ADMIN, "notification_networks", ["127.0.0.1/32"])
+    options = {"sender": "a@b.example", "to": ["x@y.example"]} if kind == "email" else {}
+    with pytest.raises(AddressRefused) as refused:
+        office.add(kind, address, options=options)
+    assert "notification_networks" in refused.value.hint
+
+
+def test_a_receiver_is_moved_to_no_such_address_either_but_one_that_is_there_may_be_switched_off(
+    office: Office,
+) -> None:
+    made = office.add("webhook", "http://127.0.0.1:8080/hook")
+    SettingsEditor(office.database, office.live).set(ADMIN, "notification_networks", ["10.0.0.0/8"])
+    asked = {"name": made.name, "kind": "webhook", "address": made.address, "is_on": False}
+    assert not office.receivers.update(ADMIN, made.id, ReceiverAsked.model_validate(asked)).is_on
+    moved = {**asked, "address": "http://127.0.0.1:8081/hook", "secret": SECRET}
+    with pytest.raises(AddressRefused, match="this machine itself"):
+        office.receivers.update(ADMIN, made.id, ReceiverAsked.model_validate(moved))
 
 
 def test_mail_needs_people_and_takes_no_header_in_an_address(office: Office) -> None:
