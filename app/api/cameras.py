@@ -36,6 +36,7 @@ _CAMERA: dict[str, Any] = {
     "since": "2026-11-27T20:17:01Z",
     "fps": 5.0,
     "model_problem": "",
+    "unknown_labels": [],
     "zones": [],
     "analysis": AnalysisSettings().model_dump(mode="json"),
     "recording": RecordingSettings().model_dump(mode="json"),
@@ -69,6 +70,9 @@ class CameraOut(BaseModel):
     since: datetime | None = Field(description="in this state")
     fps: float = Field(description="pictures a second that come")
     model_problem: str = Field(description="why it does not look with the model that was chosen")
+    unknown_labels: list[str] = Field(
+        description="labels of its rules that the model which looks now does not know: they wait in vain"
+    )
     zones: list[ZoneSettings]
     analysis: AnalysisSettings
     recording: RecordingSettings

@@ -42,6 +42,8 @@ def draw(actor: Actor, camera_id: str) -> None:
         chosen = st.segmented_control(
             "View", list(views), default=chosen, key="camera.view", required=True, label_visibility="collapsed"
         )
+    if not chosen.endswith("Zones and rules") and zone_editor.is_unsaved(camera_id):
+        st.warning("Zones and rules have changes that are not saved yet.", icon=":material/edit:")
     views[chosen]()
 
 

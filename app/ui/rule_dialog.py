@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui.rule_words import DAYS
+from app.ui.rule_words import DAYS, in_vain
 from app.ui.states import error_box
 from app.ui.zone_draft import Draft
 from registry.cameras.configuration import RuleSettings
@@ -38,6 +38,8 @@ def _dialog(draft: Draft, index: int | None, rule: RuleSettings, labels: list[st
         accept_new_options=True,
         help="Classes of the model. Several mean any of them.",
     )
+    if doubt := in_vain(kinds, labels):
+        st.warning(doubt, icon=":material/spellcheck:")
     where = _where(draft, rule, key)
     numbers = _numbers(rule, key)
     schedule = _schedule(draft, rule, key)

@@ -26,6 +26,12 @@ def sentence(rule: RuleSettings) -> str:
     return f"{said}: an event.{quiet}"
 
 
+def in_vain(wanted: Sequence[str], known: Sequence[str]) -> str:
+    """Which classes a rule waits for that the model does not know, as Markdown; nothing where the model is unknown."""
+    unknown = [label for label in wanted if label not in known] if known else []
+    return f"The model knows no {_any_of(unknown)}: until it does, nothing comes of that." if unknown else ""
+
+
 def hours(each: HoursSettings) -> str:
     """Such as `Mon to Fri 22:00 to 06:00`."""
     days = tuple(sorted(set(each.days)))

@@ -6,6 +6,7 @@ from typing import Any, Literal, cast
 
 from app.ui.marker import Mark, Outline
 from registry.cameras.configuration import AnalysisSettings, analysis_of
+from registry.errors import RegistryError
 
 Kind = Literal["zone", "line", "mask"]
 Point = tuple[float, float]
@@ -34,12 +35,12 @@ class Shape:
 class Draft:
     """Points are shares of the picture. What is changed is checked as a whole each time, and only then counts."""
 
-    camera_id: str
     saved: AnalysisSettings
     settings: AnalysisSettings
     kind: Kind = "zone"
     points: list[Point] = field(default_factory=list)
     heard_at: int = 0
+    wrong: RegistryError | None = None  # what was last refused, until something else is done
 
     @property
     def is_changed(self) -> bool:
@@ -54,13 +55,13 @@ class Draft:
     def begin(self, kind: Kind) -> None:
         """Draw shapes of another kind; an open one is let go."""
         if kind != self.kind:
-            self.kind, self.points = kind, []
+            self.kind, self.points, self.wrong = kind, [], None
 
     def take(self, mark: Mark | None, size_wh: tuple[int, int]) -> bool:
         """Take a mark in; whether it is a new one. Raises InvalidZone for a corner moved to where it cannot be."""
         if mark is None or mark.at <= self.heard_at:
             return False
-        self.heard_at = mark.at
+        self.heard_at, self.wrong = mark.at, None
         if mark.point is not None:
             self._add(_share(mark.point[0], mark.point[1], size_wh))
         elif mark.box_xyxy is not None:
@@ -71,12 +72,13 @@ class Draft:
 
     def undo(self) -> None:
         """Take the last corner back."""
+        self.wrong = None
         if self.points:
             self.points.pop()
 
     def clear(self) -> None:
         """Let the open shape go."""
-        self.points = []
+        self.points, self.wrong = [], None
 
     def close(self, name: str) -> None:
         """Make the open shape one of the camera's. Raises InvalidInput, InvalidZone; it stays open then."""
@@ -86,7 +88,7 @@ class Draft:
         else:
             made = {"name": name, "points": corners} if self.kind == "zone" else corners
         self._apply(self.kind, [*self._parts(self.kind), made])
-        self.points = []
+        self.clear()
 
     def shapes(self) -> Sequence[Shape]:
         """Everything that is there."""
@@ -144,7 +146,8 @@ class Draft:
 
     def discard(self) -> None:
         """Back to what is saved."""
-        self.settings, self.points = self.saved, []
+        self.settings = self.saved
+        self.clear()
 
     def _add(self, point: Point) -> None:
         if self.kind == "line" and len(self.points) == 2:
@@ -179,9 +182,9 @@ class Draft:
         self.settings = analysis_of(stored)
 
 
-def draft_of(camera_id: str, settings: AnalysisSettings) -> Draft:
+def draft_of(settings: AnalysisSettings) -> Draft:
     """A draft that begins with what is saved."""
-    return Draft(camera_id, settings, settings)
+    return Draft(settings, settings)
 
 
 def _renamed(rule: dict[str, Any], field_name: str, before: str, after: str) -> dict[str, Any]:

@@ -9,14 +9,14 @@ import streamlit as st
 from app.ui import rule_dialog, zone_draft
 from app.ui.frame import card
 from app.ui.marker import marker, sent
-from app.ui.rule_words import seconds, sentence
+from app.ui.rule_words import in_vain, seconds, sentence
 from app.ui.states import error_box
 from app.ui.text import many, plain
 from app.ui.zone_draft import KINDS, Draft, Shape
 from registry.cameras.configuration import AnalysisSettings
 from registry.errors import RegistryError
 
-_DRAFT, _WRONG, _TURN = "zones.draft", "zones.wrong", "zones.turn"
+_DRAFTS, _TURN = "zones.drafts", "zones.turn"
 _NAMES = {
     "zone": (":material/pentagon: Zone", "A part of the picture that rules speak of."),
     "line": (":material/trending_flat: Line", "Counts who crosses it: in is where the arrow points."),
@@ -42,8 +42,8 @@ def draw(
     _bar(draft, save)
     left, right = st.columns([0.64, 0.36], gap="medium")
     with left, card("zone_picture"):
-        _tools(draft)
-        late = marker(key, jpeg, size_wh, draft.points, [], draft.outlines(size_wh), movable=True)
+        _tools(camera_id, draft)
+        late = marker(key, jpeg, size_wh, [], [], draft.outlines(size_wh), movable=True)
         if late is not None and late.at > draft.heard_at:
             _listen(draft, key, size_wh)
             st.rerun()
@@ -58,10 +58,12 @@ def draw(
 
 
 def _draft(camera_id: str, settings: AnalysisSettings) -> Draft:
-    """The draft of this camera, begun anew once what is saved has changed and nothing was drawn since."""
-    held = st.session_state.get(_DRAFT)
-    if not isinstance(held, Draft) or held.camera_id != camera_id:
-        held = st.session_state[_DRAFT] = zone_draft.draft_of(camera_id, settings)
+    """The draft of this camera, begun anew once what is saved has changed and nothing was drawn since.
+
+    Each camera has its own for as long as its person is here: who looks elsewhere meanwhile loses nothing.
+    """
+    drafts: dict[str, Draft] = st.session_state.setdefault(_DRAFTS, {})
+    held = drafts.setdefault(camera_id, zone_draft.draft_of(settings))
     if held.saved != settings:
         if not held.is_changed:
             held.settings = settings
@@ -69,12 +71,17 @@ def _draft(camera_id: str, settings: AnalysisSettings) -> Draft:
     return held
 
 
+def is_unsaved(camera_id: str) -> bool:
+    """Whether something was drawn on a camera and not saved."""
+    held = st.session_state.get(_DRAFTS, {}).get(camera_id)
+    return isinstance(held, Draft) and (held.is_changed or bool(held.points))
+
+
 def _listen(draft: Draft, key: str, size_wh: tuple[int, int]) -> None:
     try:
-        if draft.take(sent(key, size_wh), size_wh):
-            st.session_state.pop(_WRONG, None)
+        draft.take(sent(key, size_wh), size_wh)
     except RegistryError as error:
-        st.session_state[_WRONG] = error
+        draft.wrong = error
 
 
 def _bar(draft: Draft, save: Save) -> None:
@@ -94,19 +101,19 @@ def _bar(draft: Draft, save: Save) -> None:
         except RegistryError as error:
             error_box(error)
         else:
-            draft.saved = draft.settings
+            draft.saved, draft.wrong = draft.settings, None
             st.toast("Saved: the camera looks with it from now on", icon=":material/check_circle:")
             st.rerun()
 
 
-def _tools(draft: Draft) -> None:
+def _tools(camera_id: str, draft: Draft) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         kind = st.segmented_control(
             "Draw",
             KINDS,
             default=draft.kind,
             required=True,
-            key="zones.kind",
+            key=f"zones.kind.{camera_id}",
             format_func=lambda each: _NAMES[each][0],
             label_visibility="collapsed",
         )
@@ -129,16 +136,14 @@ def _open_shape(draft: Draft) -> None:
         needed = 2 if draft.kind == "line" else 3
         if not draft.is_complete:
             st.caption(f"{many(len(draft.points), 'corner')} of at least {needed}: click on the picture.")
-        wrong = st.session_state.get(_WRONG)
-        if wrong:
-            error_box(wrong)
+        if draft.wrong:
+            error_box(draft.wrong)
         if st.button(f"Add {name.lower()}", key="zones.add", icon=":material/add:", disabled=not draft.is_complete):
             try:
                 draft.close(called)
             except RegistryError as error:
-                st.session_state[_WRONG] = error
+                draft.wrong = error
             else:
-                st.session_state.pop(_WRONG, None)
                 st.session_state[_TURN] = turn + 1  # a new key empties the field
             st.rerun()
 
@@ -170,6 +175,7 @@ def _change(draft: Draft, shape: Shape) -> None:
     fields: dict[str, object] = {}
     if shape.kind != "mask":
         fields["name"] = st.text_input("Name", shape.name, max_chars=64, key=f"{key}.name")
+        fields["inertia"] = _inertia(draft, shape, key)
     if shape.kind == "zone":
         zone = draft.settings.zones[shape.index]
         fields["loiter_s"] = st.number_input(
@@ -193,6 +199,13 @@ def _change(draft: Draft, shape: Shape) -> None:
             _try(lambda: draft.place(shape, list(reversed(shape.points))))
         if st.button("Delete", key=f"{key}.delete", icon=":material/delete:"):
             _try(lambda: draft.remove(shape))
+
+
+def _inertia(draft: Draft, shape: Shape, key: str) -> int:
+    part = draft.settings.zones[shape.index] if shape.kind == "zone" else draft.settings.lines[shape.index]
+    about = "on the other side that make a crossing" if shape.kind == "line" else "in a row it takes to enter or leave"
+    label, told = "Looks it takes (1 to 100)", f"How many analysed pictures {about}: more is steadier, and later."
+    return int(st.number_input(label, 1, 100, part.inertia, key=f"{key}.inertia", help=told))
 
 
 def _set(draft: Draft, shape: Shape, rows: pd.DataFrame, fields: dict[str, object]) -> None:
@@ -221,7 +234,9 @@ def _rules(draft: Draft, labels: Sequence[str]) -> None:
             st.markdown(":gray[No rule: this camera counts, but makes no events.]")
         for index, rule in enumerate(draft.settings.rules):
             left, right = st.columns([0.88, 0.12], vertical_alignment="center")
-            left.markdown(f"**{plain(rule.name)}**  \n:gray[{sentence(rule)}]")
+            doubt = in_vain(rule.labels, labels)
+            told = f"  \n:orange[{doubt}]" if doubt else ""
+            left.markdown(f"**{plain(rule.name)}**  \n:gray[{sentence(rule)}]{told}")
             with right.container(horizontal=True, horizontal_alignment="right"):
                 if st.button("Change", key=f"zones.rule.{index}", type="tertiary"):
                     rule_dialog.open_rule(draft, index, labels)

@@ -109,7 +109,7 @@ class RuleSettings(_Part):
     zones: list[PartName] = Field(default_factory=list, max_length=MOST, description="in one of these zones")
     lines: list[PartName] = Field(default_factory=list, max_length=MOST, description="crosses one of these lines")
     min_size: Share = Field(0.0, description="share of the picture")
-    min_score: Share = 0.0
+    min_score: Share = Field(0.5, description="the median of its last five scores; 0 takes every one")
     min_duration_s: Seconds = 0.0
     must_loiter: bool = Field(False, description="only what loiters in one of the zones")
     ignores_stationary: bool = Field(False, description="not what stands still")

@@ -67,6 +67,7 @@ class CameraView:
             "detail": self.detail or self.words,
             "since": self.since,
             "model_problem": str((self.report.get("model") or {}).get("problem", "")),
+            "unknown_labels": list(self.report.get("unknown_labels") or []),
             "fps": float(self.report.get("fps") or 0.0),
             "zones": record.analysis.get("zones", []),
             "analysis": record.analysis,

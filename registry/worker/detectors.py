@@ -40,10 +40,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Seeing:
-    """What a camera looks with now (`name/version`, or nothing), and why it is not what was wished for."""
+    """What a camera looks with now (`name/version`, or nothing), why it is not what was wished for, what it knows."""
 
     reference: str = ""
     problem: str = ""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -110,7 +111,10 @@ class Detectors:
             line = self._line_of(camera_id)
             if line is None:
                 return Seeing()
-            return Seeing(line.engine.version.reference if line.engine else "", line.problem)
+            if line.engine is None:
+                return Seeing(problem=line.problem)
+            version = line.engine.version
+            return Seeing(version.reference, line.problem, tuple(version.card.labels))
 
     def close(self) -> None:
         """End every engine."""

@@ -12,7 +12,7 @@ from registry.records import utc_now
 from registry.streams import CameraStatus, Pipeline
 from registry.worker.board import Board
 from registry.worker.crew import Crew, Post
-from registry.worker.detectors import Detectors
+from registry.worker.detectors import Detectors, Seeing
 from registry.worker.leases import Report
 from registry.worker.shadow import Shadow, Tally
 
@@ -53,17 +53,22 @@ class Reporter:
         revision = post.record.revision
         if post.problem:
             return Report(
-                revision, "failed", "configuration", post.problem, post.since, self._facts(camera_id, None, recorded)
+                revision,
+                "failed",
+                "configuration",
+                post.problem,
+                post.since,
+                self._facts(camera_id, post, None, recorded),
             )
         try:
             status = self._pipeline.status(camera_id)
         except NotFound:
-            return Report(revision, "connecting", since=post.since, facts=self._facts(camera_id, None, recorded))
+            return Report(revision, "connecting", since=post.since, facts=self._facts(camera_id, post, None, recorded))
         since = self._since_utc(camera_id, status.since_s)
-        facts = self._facts(camera_id, status, recorded)
+        facts = self._facts(camera_id, post, status, recorded)
         return Report(revision, str(status.state), str(status.reason), status.detail, since, facts)
 
-    def _facts(self, camera_id: str, status: CameraStatus | None, recorded: _Recorded) -> dict[str, Any]:
+    def _facts(self, camera_id: str, post: Post, status: CameraStatus | None, recorded: _Recorded) -> dict[str, Any]:
         seeing = self._detectors.seeing(camera_id)
         name, _, version = seeing.reference.partition("/")
         median_ms, p95_ms = self._board.ages_ms(camera_id)
@@ -77,6 +82,7 @@ class Reporter:
             "connections": status.connections if status else 0,
             "account": self.account(camera_id),
             "model": {"name": name, "version": int(version) if version else None, "problem": seeing.problem},
+            "unknown_labels": _unknown(post, seeing),
             "counts": _counts(result.counts if result else {}),
             "tracks": len(result.tracks) if result else 0,
             "objects": dict(Counter(track.label for track in result.tracks)) if result else {},
@@ -103,6 +109,13 @@ class Reporter:
         if known is None or known[0] != since_s:
             known = self._since[camera_id] = (since_s, utc_now() - timedelta(seconds=time.monotonic() - since_s))
         return known[1]
+
+
+def _unknown(post: Post, seeing: Seeing) -> list[str]:
+    """What rules wait for and the model does not know: it never comes."""
+    if post.camera is None or not seeing.reference:
+        return []
+    return sorted({label for rule in post.camera.analysis.rules for label in rule.labels} - set(seeing.labels))
 
 
 def _counts(counts: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:

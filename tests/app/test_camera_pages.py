@@ -318,35 +318,6 @@ def test_a_camera_that_is_gone_is_said_to_be(pages: Pages, people: dict[Role, Us
     assert "there is no camera" in said(pages.draw(cameras, people[Role.OPERATOR], camera="0" * 32)).lower()
 
 
-SHAPES = {
-    "fits": ([(0.1, 0.1), (0.6, 0.1), (0.6, 0.8)], "door", ""),
-    "crosses itself": ([(0.1, 0.1), (0.6, 0.8), (0.6, 0.1), (0.1, 0.8)], "door", "neither cross nor touch"),
-    "no name": ([(0.1, 0.1), (0.6, 0.1), (0.6, 0.8)], "", "at least 1 character"),
-}
-
-
-@pytest.mark.parametrize("case", SHAPES)
-def test_a_zone_is_drawn_and_saved_and_a_wrong_one_is_told_beside_its_name(
-    pages: Pages, people: dict[Role, User], case: str
-) -> None:
-    points, name, refusal = SHAPES[case]
-    camera = add(pages)
-    drawn = pages.draw(cameras, people[Role.ENGINEER], camera=camera.id)
-    drawn.segmented_control(key="camera.view").set_value(":material/pentagon: Zones and rules").run()
-    drawn.session_state["zones.draft"].points = list(points)
-    drawn.run()
-    drawn.text_input(key="zones.name.0").set_value(name)
-    drawn.button(key="zones.add").click().run()
-    assert refusal in said(drawn)
-    if refusal:
-        assert drawn.button(key="zones.save").disabled
-        return
-    drawn.button(key="zones.save").click().run()
-    stored = pages.platform.cameras.get(local_actor(), camera.id).record
-    assert [zone["name"] for zone in stored.analysis["zones"]] == ["door"]
-    assert drawn.button(key="zones.save").disabled
-
-
 def test_events_are_listed_filtered_and_opened(pages: Pages, people: dict[Role, User]) -> None:
     camera = add(pages)
     event = happened(pages, camera)

@@ -6,7 +6,7 @@ import pytest
 
 from app.ui import event_timeline
 from app.ui.event_words import KINDS, lasted, what
-from app.ui.rule_words import hours, sentence
+from app.ui.rule_words import hours, in_vain, sentence
 from registry.cameras.configuration import HoursSettings, RuleSettings
 from registry.records import CameraEvent, EventKind
 
@@ -43,17 +43,20 @@ def test_how_long_it_lasted(seconds: int, words: str) -> None:
 
 
 RULES: dict[str, tuple[dict[str, object], str]] = {
-    "nothing": ({"cool_down_s": 0}, "When **anything** is seen: an event."),
+    "nothing": ({"cool_down_s": 0, "min_score": 0}, "When **anything** is seen: an event."),
     "zone": (
         {"labels": ["person", "dog"], "zones": ["door"], "min_duration_s": 2, "min_score": 0.5},
         "When **person or dog** is in door and has been seen for 2 s, sure to 50%: an event. "
         "The next of the same class after 10 s.",
     ),
     "line": (
-        {"lines": ["gate"], "cool_down_s": 90},
+        {"lines": ["gate"], "cool_down_s": 90, "min_score": 0},
         "When **anything** crosses gate: an event. The next of the same class after 1.5 min.",
     ),
-    "loiters": ({"must_loiter": True, "cool_down_s": 0}, "When **anything** loiters in a zone: an event."),
+    "loiters": (
+        {"must_loiter": True, "cool_down_s": 0},
+        "When **anything** loiters in a zone, sure to 50%: an event.",  # as sure as a rule asks for by itself
+    ),
 }
 
 
@@ -61,6 +64,12 @@ RULES: dict[str, tuple[dict[str, object], str]] = {
 def test_a_rule_is_a_sentence(case: str) -> None:
     fields, words = RULES[case]
     assert sentence(RuleSettings.model_validate({"name": "r", **fields})) == words
+
+
+def test_classes_that_the_model_does_not_know_are_named_and_nothing_is_said_of_an_unknown_model() -> None:
+    known = ("person", "dog")
+    assert in_vain(["person", "dog"], known) == in_vain([], known) == in_vain(["persn"], []) == ""
+    assert in_vain(["persn", "person", "cat"], known).startswith("The model knows no persn or cat:")
 
 
 def test_hours_are_named_by_their_days() -> None:

@@ -13,7 +13,7 @@ CROSSED = [(20.0, 20.0), (120.0, 80.0), (120.0, 20.0), (20.0, 80.0)]
 
 
 def fresh(kind: Kind = "zone") -> Draft:
-    draft = draft_of("c", AnalysisSettings())
+    draft = draft_of(AnalysisSettings())
     draft.begin(kind)
     return draft
 
@@ -84,6 +84,29 @@ def test_a_wrong_shape_stays_open_and_does_not_count(case: str) -> None:
     with pytest.raises(error):
         draft.close(name)
     assert (len(draft.points), draft.settings.zones, draft.is_changed) == (len(points), [], False)
+
+
+def test_what_was_refused_is_told_until_something_else_is_done() -> None:
+    def drawn() -> Draft:
+        draft = click(fresh(), *TRIANGLE)
+        draft.wrong = InvalidZone("two zones are called 'door'")
+        return draft
+
+    changes = (
+        Draft.undo,
+        Draft.clear,
+        Draft.discard,
+        lambda draft: draft.begin("line"),
+        lambda draft: draft.close("gate"),
+        lambda draft: click(draft, (20, 70)),
+    )
+    for change in changes:
+        draft = drawn()
+        change(draft)
+        assert draft.wrong is None
+    same = drawn()
+    same.begin("zone")
+    assert same.wrong is not None
 
 
 def test_a_name_that_is_taken_is_refused() -> None:

@@ -91,7 +91,7 @@ def soak(
     urls: Sequence[str], detector: Detector, *, warm_s: float, seconds: float, every_s: float, sink: SlowSink
 ) -> Soaked:
     """Watch the cameras with rules that fire all the time; samples begin after the warm-up."""
-    rules = [RuleSettings(name="always", cool_down_s=0.0)]
+    rules = [RuleSettings(name="always", min_score=0.0, cool_down_s=0.0)]
     pipeline = Pipeline(POLICY, (sink,))
     names = [f"camera-{number}" for number in range(len(urls))]
     try:

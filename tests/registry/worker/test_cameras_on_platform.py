@@ -67,6 +67,13 @@ def test_the_demo_camera_sees_tracks_counts_and_makes_events(walk: Walk) -> None
     )
     assert told["tracks"]
     assert walk.http.get("/health/ready").json()["checks"]["worker"] == "ok"
+    camera = f"/api/v1/cameras/{walk.camera_id}"
+    before = walk.http.get(camera).json()
+    assert before["unknown_labels"] == []
+    typo = {**before["analysis"]["rules"][0], "name": "typo", "labels": ["7", "sevn"]}
+    for rules, unknown in (([*before["analysis"]["rules"], typo], ["sevn"]), (before["analysis"]["rules"], [])):
+        walk.http.put(camera, json={"analysis": {"rules": rules}}).raise_for_status()
+        walk.wait(lambda want=unknown: walk.http.get(camera).json()["unknown_labels"] == want, "what it knows")  # type: ignore[misc]
 
 
 def test_pictures_are_for_those_who_may_see_cameras_and_end_with_their_sign_in(walk: Walk) -> None:
