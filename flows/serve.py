@@ -22,7 +22,7 @@ from registry.access.live import Live
 from registry.errors import RegistryError
 from registry.jobs.care import Care
 from registry.libraries import import_path_of_children, prepare_libraries
-from registry.records import open_database
+from registry.records import Aging, open_database
 from registry.runtime.machine import usable_cores
 from registry.settings import Settings, adopt_environment, load_settings
 
@@ -81,7 +81,9 @@ def _deployments() -> "list[RunnerDeployment]":
 def _care(settings: Settings, prefect: PrefectApi) -> None:
     database = open_database(settings.records_url)
     cores = None if settings.work_pool else usable_cores()
-    care = Care(database, Live(database, settings), prefect, f"{socket.gethostname()}-{os.getpid()}", cores=cores)
+    aging = Aging(kept=settings.clock_file)
+    runner = f"{socket.gethostname()}-{os.getpid()}"
+    care = Care(database, Live(database, settings), prefect, runner, cores=cores, aging=aging)
     while True:
         try:
             care.step()

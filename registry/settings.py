@@ -207,6 +207,11 @@ class Settings(BaseSettings):
         return self.home / "run"
 
     @property
+    def clock_file(self) -> Path:
+        """What is known of this host's clock: whether it was set lately."""
+        return self.run_dir / "clock.json"
+
+    @property
     def recordings(self) -> Path:
         """Folder of the cameras' recordings on this host."""
         return (self.recordings_dir or self.home / "recordings").expanduser().absolute()

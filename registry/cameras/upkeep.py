@@ -16,9 +16,10 @@ _log = structlog.get_logger(__name__)
 class EventUpkeep:
     """A thread of a camera worker; several may do it at once, on one host or on many. `open_events` is called in it."""
 
-    def __init__(self, open_events: Callable[[], Events], first_s: float = _FIRST_S) -> None:
-        self._open_events, self._first_s = open_events, first_s
-        self._aging = Aging()
+    def __init__(
+        self, open_events: Callable[[], Events], first_s: float = _FIRST_S, aging: Aging | None = None
+    ) -> None:
+        self._open_events, self._first_s, self._aging = open_events, first_s, aging or Aging()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="event-upkeep", daemon=True)
 

@@ -28,8 +28,15 @@ MakeSender = Callable[[NotificationReceiver], Sender]
 class Postman:
     """Holds receivers that nobody else holds, and serves each in a thread of its own."""
 
-    def __init__(self, database: Database, live: Live, make: MakeSender, look_s: float = _LOOK_S) -> None:
-        self._database, self._live, self._make = database, live, make
+    def __init__(
+        self,
+        database: Database,
+        live: Live,
+        make: MakeSender,
+        look_s: float = _LOOK_S,
+        make_aging: Callable[[], Aging] = Aging,
+    ) -> None:
+        self._database, self._live, self._make, self._make_aging = database, live, make, make_aging
         self._look_s = look_s
         self.holder = f"{socket.gethostname()[:80]}-{secrets.token_hex(8)}"
         self._rounds: dict[str, _Round] = {}
@@ -78,7 +85,8 @@ class Postman:
             return  # who comes in another's place tells nothing before that one's is taken away
         for receiver_id in held.keys() - self._rounds.keys():
             receiver = held[receiver_id]
-            self._rounds[receiver_id] = _Round(receiver, self._database, self._live, self._make, self._look_s)
+            rooms = (self._database, self._live, self._make)
+            self._rounds[receiver_id] = _Round(receiver, *rooms, self._look_s, self._make_aging())
 
     def _holds(self, receiver_id: str) -> bool:
         """Whether a receiver is ours, asked again a while before it would not be any more."""
@@ -98,7 +106,13 @@ class _Round:
     """One receiver's thread."""
 
     def __init__(
-        self, receiver: NotificationReceiver, database: Database, live: Live, make: MakeSender, look_s: float
+        self,
+        receiver: NotificationReceiver,
+        database: Database,
+        live: Live,
+        make: MakeSender,
+        look_s: float,
+        aging: Aging,
     ) -> None:
         self.revision = receiver.revision
         self.forgets = False  # takes away what it left with the receiver before it ends
@@ -106,7 +120,7 @@ class _Round:
         self._look_s = look_s
         self._failures = 0  # in a row
         self._tended_at = float("-inf")
-        self._aging = Aging()
+        self._aging = aging
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"tell-{receiver.name[:20]}", daemon=True)
         self._thread.start()

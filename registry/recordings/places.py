@@ -3,7 +3,7 @@
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import copyfileobj
@@ -19,10 +19,14 @@ _UNUSED_S = 3_600.0
 class Places:
     """Files below one folder of a host, this one if none is named, objects in one storage."""
 
-    def __init__(self, folder: Path, storage: Storage, host: str = "") -> None:
+    def __init__(
+        self, folder: Path, storage: Storage, host: str = "", monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.folder = folder
         self.storage = storage
         self.host = host or socket.gethostname()[:255]
+        self._monotonic = monotonic
+        self._seen: dict[Path, tuple[float, float]] = {}  # in the scratch: a time, since when
 
     def local(self, record: RecordingSegment) -> Path | None:
         """The file on this host, if it is here."""
@@ -63,12 +67,23 @@ class Places:
         return self.folder / ".scratch"
 
     def tidy(self) -> None:
-        """Remove what was made and not used for an hour: whoever made it is gone."""
-        before = time.time() - _UNUSED_S
+        """Remove what was made and not used for an hour: whoever made it is gone.
+
+        The hour is told by the monotonic clock, from the first look at a file on: the other one may be set.
+        """
+        now, before, seen = self._monotonic(), self._seen, dict[Path, tuple[float, float]]()
         for path in self.scratch.rglob("*"):
             with suppress(OSError):
-                if path.is_file() and path.stat().st_mtime < before:
+                if not path.is_file():
+                    continue
+                used_at = path.stat().st_mtime
+                known = before.get(path)
+                since = known[1] if known is not None and known[0] == used_at else now
+                if now - since > _UNUSED_S:
                     path.unlink()
+                else:
+                    seen[path] = (used_at, since)
+        self._seen = seen
 
     def remove(self, record: RecordingSegment) -> None:
         """Delete the bytes; nothing there is no error. Raises OSError, StorageUnavailable."""

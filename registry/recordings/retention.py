@@ -41,11 +41,17 @@ def expiry(settings: RecordingSettings, begun: datetime, *, has_motion: bool, ha
 class Retention:
     """Sweeps; several may run at once, on one host or on many: each file and row is gone once."""
 
-    def __init__(self, database: Database, places: Places, free_bytes: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        places: Places,
+        free_bytes: Callable[[], int] | None = None,
+        aging: Aging | None = None,
+    ) -> None:
         self._database = database
         self._places = places
         self._added_up_at = float("-inf")
-        self._aging = Aging()
+        self._aging = aging or Aging()
         self._free_bytes = free_bytes or (lambda: shutil.disk_usage(places.folder).free)
 
     def sweep(self, min_free: int) -> Removed:

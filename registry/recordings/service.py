@@ -21,7 +21,7 @@ from registry.recordings.recorder import CameraRecorder, RecorderOutlets
 from registry.recordings.retention import Removed, Retention
 from registry.recordings.segment import next_id
 from registry.recordings.uploads import Uploads
-from registry.records import CameraEvent, CameraRecord, Database, EventKind, segments, utc_now
+from registry.records import Aging, CameraEvent, CameraRecord, Database, EventKind, segments, utc_now
 from registry.settings import Settings
 from registry.storage import LocalStorage, Storage
 from registry.streams import Camera, Event, EventPhase, Notice
@@ -55,7 +55,7 @@ class RecordingService:
         self._places = Places(self._folder, storage)
         is_moved = settings.recordings_upload and not isinstance(storage, LocalStorage)
         self._uploads = Uploads(database, self._places) if is_moved else None
-        self.retention = Retention(database, self._places)
+        self.retention = Retention(database, self._places, aging=Aging(kept=settings.clock_file))
         self.clips = Clips(database, self._places)
         self._removed_for_room: Counter[str] = Counter()
         self._disk = DiskLine()

@@ -8,7 +8,7 @@ import structlog
 
 from registry.access.live import Live
 from registry.errors import RegistryError
-from registry.records import Database, notifications
+from registry.records import Aging, Database, notifications
 from registry.settings import Settings
 from registry.storage import open_storage
 
@@ -49,7 +49,8 @@ class Mail:
                 _log.error("notifications cannot be sent", code=error.code, reason=error.message)
                 self._begun = False  # the next look tries again
                 return
-            postman = Postman(self._database, self._live, make)
+            aging = partial(Aging, kept=self._settings.clock_file)
+            postman = Postman(self._database, self._live, make, make_aging=aging)
             postman.start()
             self._end = partial(postman.close, 1.0)
 

@@ -14,7 +14,7 @@ from registry.access.live import Live
 from registry.cameras.events import Events
 from registry.cameras.upkeep import EventUpkeep
 from registry.errors import RegistryError, Unavailable
-from registry.records import CameraRecord, open_database
+from registry.records import Aging, CameraRecord, open_database
 from registry.records.identity import Identity
 from registry.settings import Settings
 from registry.storage import open_storage
@@ -47,7 +47,7 @@ class Worker:
         self._leases = Leases(self._database, self._identity, self._server.url)
         self._outages, self._histories = Outages(), Histories()
         self._mail = Mail(settings, self._database, self._live)
-        self._upkeep = EventUpkeep(self._events)
+        self._upkeep = EventUpkeep(self._events, aging=Aging(kept=settings.clock_file))
         self._rooms: CameraRooms | None = None
         self._opening: threading.Thread | None = None
         self._ending = threading.Event()

@@ -24,6 +24,7 @@ from registry.recordings import library as library_module
 from registry.recordings.clips import Clips
 from registry.recordings.films import Films
 from registry.recordings.joining import Piece, Source, join, pieces_of
+from registry.recordings.places import Places
 from registry.recordings.scratch import Scratch
 from registry.records import CameraEvent, RecordingSegment
 from registry.records.segments import SegmentFilter
@@ -136,14 +137,20 @@ def test_what_was_made_is_kept_while_there_is_room(tmp_path: Path) -> None:
 
 
 def test_what_nobody_came_back_for_is_swept(lite: Cellar) -> None:
-    scratch = lite.places.scratch
-    (scratch / "kept").mkdir(parents=True)
-    for name in ("old.mp4", "kept/old.mp4", "new.mp4"):
-        (scratch / name).touch()
-    for name in ("old.mp4", "kept/old.mp4"):
-        os.utime(scratch / name, (time.time() - 4_000,) * 2)
-    lite.places.tidy()
-    assert [path.name for path in scratch.rglob("*.mp4")] == ["new.mp4"]
+    passed = [0.0]
+    places = Places(lite.settings.recordings, lite.storage, monotonic=lambda: passed[0])
+    (places.scratch / "kept").mkdir(parents=True)
+    for name in ("old.mp4", "kept/old.mp4", "used.mp4"):
+        (places.scratch / name).touch()
+        os.utime(places.scratch / name, (1_000_000.0,) * 2)  # the clock has leapt forward since: that tells nothing
+    places.tidy()
+    passed[0] = 3_000.0
+    os.utime(places.scratch / "used.mp4")
+    places.tidy()
+    assert len(list(places.scratch.rglob("*.mp4"))) == 3
+    passed[0] = 3_700.0
+    places.tidy()
+    assert [path.name for path in places.scratch.rglob("*.mp4")] == ["used.mp4"]
 
 
 def _event(lite: Cellar, name: str, over: datetime) -> None:

@@ -124,6 +124,31 @@ def test_what_is_old_by_a_clock_that_leapt_stays_until_the_clock_has_stood() -> 
     assert aging.counts()  # it was right
 
 
+def test_a_process_that_comes_after_another_knows_of_the_leap_too(tmp_path: Path) -> None:
+    passed, ahead, began, kept = Clock(), Clock(0.0), utc_now(), tmp_path / "run" / "clock.json"
+
+    def aging() -> Aging:
+        return Aging(lambda: began + timedelta(seconds=passed.now + ahead.now), passed, kept=kept)
+
+    first = aging()
+    assert first.counts()
+    ahead.now = 400 * 24 * HOUR_S
+    passed.now += 5  # nobody looks while the clock is set
+    assert not aging().counts()
+    passed.now += HOUR_S / 2
+    second = aging()
+    assert not second.counts()
+    passed.now += HOUR_S / 2 + 1
+    assert second.counts()
+    assert aging().counts()
+    ahead.now += HOUR_S
+    kept.write_text(kept.read_text().replace('["', '["another boot'))  # whose monotonic clock was another one
+    assert aging().counts()
+    for broken in ("", "[]", "null", '["x", "y", 1, 2]', "{}"):
+        kept.write_text(broken)
+        assert aging().counts()
+
+
 @pytest.mark.parametrize("set_s", [-HOUR_S, HOUR_S])
 def test_an_outage_lasts_as_long_as_it_did(set_s: int, monkeypatch: pytest.MonkeyPatch) -> None:
     passed = Clock()
