@@ -22,6 +22,7 @@ from registry.records.segments import SegmentFilter
 
 _AHEAD = timedelta(minutes=30)  # of what is played one after the other
 _MOST_FILMS = 500
+_CHOSEN = "recordings.chosen"  # kept while other pages are looked at
 
 
 def draw() -> None:
@@ -32,7 +33,7 @@ def draw() -> None:
     if not cameras:
         empty_state("video_library", "No cameras yet", "Recordings are there once a camera is set to record.")
         return
-    camera, wanted = _which({each.id: each for each in cameras})
+    camera, wanted = _which(actor, {each.id: each for each in cameras})
     st.caption(_kept(camera))
     spans = platform().recordings.spans(actor, camera.id, *day_span(wanted))
     if not spans:
@@ -50,14 +51,17 @@ def draw() -> None:
             recording_export.draw(actor, camera, wanted, begins)
 
 
-def _which(cameras: dict[str, CameraView]) -> tuple[CameraView, date]:
-    asked = st.query_params.get("camera", "")
+def _which(actor: Actor, cameras: dict[str, CameraView]) -> tuple[CameraView, date]:
+    """The camera of the address, else the one chosen before, else the one recorded last; and the day."""
+    first = st.query_params.get("camera", "") or st.session_state.get(_CHOSEN, "")
+    if first not in cameras:
+        first = platform().recordings.last_camera(actor)
     left, right = st.columns([0.66, 0.34])
     names = list(cameras)
-    chosen = left.selectbox(
+    chosen = st.session_state[_CHOSEN] = left.selectbox(
         "Camera",
         names,
-        index=names.index(asked) if asked in cameras else 0,
+        index=names.index(first) if first in cameras else 0,
         key="recordings.camera",
         format_func=lambda each: cameras[each].record.name,
         label_visibility="collapsed",

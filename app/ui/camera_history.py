@@ -12,7 +12,8 @@ from registry.records.camera_history import STEP_S, Step
 Chart = Any  # Altair builds its encodings at run time
 COLOURS = {"Analysed": "#3a57e8", "Nothing moved": "#12a594", "Dropped": "#e5793b"}
 _FPS_COLOUR, _AGE_COLOUR = "#94a3b8", "#8e4ec6"
-_TIME = alt.Axis(format="%H:%M", tickCount=5)
+_MINUTES = (1, 2, 5, 10, 15)  # from one tick to the next
+_MOST_TICKS = 6
 
 
 def figures(steps: Sequence[Step]) -> pd.DataFrame:
@@ -46,7 +47,7 @@ def frames_chart(steps: Sequence[Step]) -> Chart:
         alt.Chart(told)
         .mark_line(interpolate="monotone", strokeWidth=2)
         .encode(
-            x=alt.X("at:T", title=None, axis=_TIME),
+            x=alt.X("at:T", title=None, axis=time_axis(steps)),
             y=alt.Y("rate:Q", title="frames/min", axis=alt.Axis(tickCount=4), scale=alt.Scale(domainMin=0)),
             color=alt.Color("frames:N", scale=scale, legend=alt.Legend(orient="bottom", title=None)),
             tooltip=[
@@ -61,16 +62,24 @@ def frames_chart(steps: Sequence[Step]) -> Chart:
 
 def small_charts(steps: Sequence[Step]) -> tuple[Chart, Chart]:
     """Pictures a second, and the age of results in milliseconds (95 % are younger)."""
-    told = figures(steps)
-    return _small(told, "fps", "pictures/s", _FPS_COLOUR), _small(told, "age", "age, ms (95 %)", _AGE_COLOUR)
+    told, axis = figures(steps), time_axis(steps)
+    rate = _small(told, axis, "fps", "pictures/s", _FPS_COLOUR)
+    return rate, _small(told, axis, "age", "age, ms", _AGE_COLOUR)
 
 
-def _small(told: pd.DataFrame, column: str, title: str, colour: str) -> Chart:
+def time_axis(steps: Sequence[Step]) -> alt.Axis:
+    """Ticks at whole minutes, so far apart that each has another label."""
+    minutes = (steps[-1].at - steps[0].at) / 60 if steps else 0
+    apart = next((each for each in _MINUTES if minutes / each <= _MOST_TICKS), _MINUTES[-1])
+    return alt.Axis(format="%H:%M", tickCount={"interval": "minute", "step": apart}, labelOverlap=True)
+
+
+def _small(told: pd.DataFrame, axis: alt.Axis, column: str, title: str, colour: str) -> Chart:
     return (
         alt.Chart(told)
         .mark_line(interpolate="monotone", strokeWidth=2, color=colour)
         .encode(
-            x=alt.X("at:T", title=None, axis=_TIME),
+            x=alt.X("at:T", title=None, axis=axis),
             y=alt.Y(f"{column}:Q", title=title, axis=alt.Axis(tickCount=3), scale=alt.Scale(domainMin=0)),
             tooltip=[
                 alt.Tooltip(f"{column}:Q", title=title, format=".1f"),

@@ -12,6 +12,7 @@ from app.ui.local_time import local
 from registry.recordings.library import Span
 
 _KINDS = {"Events": "#e5793b", "Motion": "#12a594", "Nothing moved": "#94a3b8"}
+_HEIGHT = 112  # with hours and legend, which are cut off in less
 _LEAST = timedelta(minutes=2)  # what is shorter would not be seen in a day
 
 
@@ -37,7 +38,7 @@ def timeline(key: str, day: date, spans: Sequence[Span]) -> datetime | None:
             alt.Tooltip("end:T", title="until", format="%H:%M:%S"),
         ],
     )
-    shown = drawn.add_params(pick).properties(height=64, background="transparent")
+    shown = drawn.add_params(pick).properties(height=_HEIGHT, background="transparent")
     state = st.altair_chart(shown, width="stretch", on_select="rerun", selection_mode=["pick"], key=key)
     picked = state.get("selection", {}).get("pick", [])
     number = picked[0].get("number") if picked else None

@@ -50,6 +50,12 @@ class Recordings:
         with self._database.read() as session:
             return segments.page(session, wanted, number=number, size=size)
 
+    def last_camera(self, actor: Actor) -> str:
+        """The id of the camera that was recorded last; empty where none was. Raises Forbidden."""
+        require(actor, Action.READ_RECORDING)
+        with self._database.read() as session:
+            return segments.last_camera(session)
+
     def spans(self, actor: Actor, camera_id: str, since: datetime, until: datetime) -> list[Span]:
         """When a camera was recorded, for a time line: gaps under two seconds are none. Raises Forbidden."""
         require(actor, Action.READ_RECORDING)

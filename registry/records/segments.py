@@ -56,6 +56,13 @@ def last_name(session: Session, camera_id: str) -> str:
     return session.exec(query.order_by(col(RecordingSegment.id).desc()).limit(1)).first() or ""
 
 
+def last_camera(session: Session) -> str:
+    """The camera, of those there are, that was recorded last; empty where none was."""
+    there = col(RecordingSegment.camera_id).in_(select(CameraRecord.id))
+    query = select(RecordingSegment.camera_id).where(there).order_by(col(RecordingSegment.id).desc())
+    return session.exec(query.limit(1)).first() or ""
+
+
 def after(session: Session, camera_id: str, segment_id: str, most: int) -> Sequence[RecordingSegment]:
     """The first so many of a camera behind a segment."""
     mine = select(RecordingSegment).where(RecordingSegment.camera_id == camera_id)

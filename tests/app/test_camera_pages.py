@@ -10,6 +10,7 @@ from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
 from app.ui.camera_history import figures as camera_figures
+from app.ui.camera_history import time_axis
 from registry.access.actor import local_actor, of_user
 from registry.cameras.asked import NewCamera
 from registry.cameras.view import CameraView
@@ -224,6 +225,15 @@ def test_the_last_hour_of_a_camera_is_drawn_though_nobody_watched(pages: Pages, 
     assert set(told["age"].dropna()) == {88.0}
 
 
+@pytest.mark.parametrize("minutes", [0.5, 2, 5, 12, 31, 60])
+def test_every_tick_of_a_cameras_charts_has_another_label(minutes: float) -> None:
+    ends = (1_790_000_000.0, 1_790_000_000.0 + minutes * 60)
+    axis = time_axis([Step(at, STEP_S, 1, 1, 0, 0, 0, 1.0) for at in ends]).to_dict()
+    assert (axis["format"], axis["tickCount"]["interval"]) == ("%H:%M", "minute")
+    assert axis["tickCount"]["step"] >= 1
+    assert minutes / axis["tickCount"]["step"] <= 6
+
+
 def test_an_operator_stops_and_starts_but_has_nothing_to_change(pages: Pages, people: dict[Role, User]) -> None:
     camera = add(pages, state="live")
     drawn = pages.draw(cameras, people[Role.OPERATOR], camera=camera.id)
@@ -370,6 +380,34 @@ def test_an_event_is_sent_to_a_new_dataset_and_remembers_it(pages: Pages, people
     assert held.samples[0].objects[0].box == (32.0, 18.0, 96.0, 72.0)
     assert pages.platform.events.get(local_actor(), event.id).sent_to == "yard-people/1"
     assert "Send" not in buttons(pages.draw(events, people[Role.ENGINEER], event=event.id))
+
+
+def test_recordings_open_with_the_camera_recorded_last_and_then_with_the_one_chosen_before(
+    pages: Pages, people: dict[Role, User]
+) -> None:
+    first, second, third = (add(pages, name) for name in ("Attic", "Barn", "Cellar"))
+    folder, database = pages.platform.settings.recordings, pages.platform.database
+    for camera, age_s in ((third, 600), (second, 300)):
+        begun = utc_now() - timedelta(seconds=age_s)
+        keep_recorded(database, folder, camera.id, camera.record.name, begun)
+
+    def one_of_two_pages() -> None:
+        import streamlit as st
+
+        from app.pages import recordings
+
+        if not st.session_state.get("elsewhere"):
+            recordings.draw()
+
+    drawn = pages.draw(one_of_two_pages, people[Role.OPERATOR])
+    assert drawn.selectbox(key="recordings.camera").value == second.id
+    drawn.selectbox(key="recordings.camera").select(third.id).run()
+    for elsewhere in (True, False):
+        drawn.session_state["elsewhere"] = elsewhere
+        drawn.run()
+    assert drawn.selectbox(key="recordings.camera").value == third.id
+    asked = pages.draw(recordings, people[Role.OPERATOR], camera=first.id)
+    assert asked.selectbox(key="recordings.camera").value == first.id
 
 
 def test_a_day_of_recordings_is_told_and_where_there_is_none_why(pages: Pages, people: dict[Role, User]) -> None:
