@@ -14,7 +14,7 @@ from app.gate_answers import error_response
 from app.live import LivePictures
 from app.live_offer import MOST_BYTES
 from app.proxy import actor_of
-from registry.errors import InvalidInput, RegistryError, UploadTooLarge
+from registry.errors import InvalidInput, NotFound, RegistryError, UploadTooLarge
 from registry.worker.live_proof import BOUNDARY
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class LiveRoute:
         return [
             Route("/live/{camera_id}.mjpg", self._live),
             Route("/live/{camera_id}/offer", self._offer, methods=["POST"]),
+            Route("/live/{rest:path}", _nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),  # no page either
         ]
 
     async def _live(self, request: Request) -> Response:
@@ -88,6 +89,14 @@ class _Held(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             await self._peer.close()
+
+
+async def _nothing(request: Request) -> Response:
+    error = NotFound(
+        f"{request.method} {request.url.path[:200]} is no live picture",
+        hint="GET /live/{camera_id}.mjpg is a camera's pictures, POST /live/{camera_id}/offer WebRTC.",
+    )
+    return error_response(error, getattr(request.state, "request_id", ""))
 
 
 def _asked(request: Request) -> tuple[str, bool]:

@@ -140,6 +140,9 @@ def test_an_offer_that_is_none_is_refused_and_leaves_nothing(walk: Walk) -> None
         refused = walk.http.post(offer, content=body, headers=sdp)
         assert (refused.status_code, "message" in refused.json()["error"]) == (status, True)
     assert walk.http.post(offer, content=b"v=0").status_code == 422
+    for method, path in (("GET", offer), ("GET", "/live/"), ("POST", f"/live/{walk.camera_id}.mjpg"), ("PUT", offer)):
+        refused = walk.http.request(method, path)  # and not the pages' own HTML
+        assert (refused.status_code, "mjpg" in refused.json()["error"]["hint"]) == (404, True), (method, path)
     assert walk.http.post("/live/" + "0" * 32 + "/offer", content=b"v=0", headers=sdp).status_code == 404
     assert httpx.post(walk.running.url + offer, content=b"v=0", headers=sdp, timeout=60).status_code == 401
     foreign = sdp | {"origin": "https://elsewhere.example", "sec-fetch-site": "cross-site", "authorization": ""}
