@@ -1,5 +1,6 @@
 """From what people typed to the address of a camera, with its secrets apart."""
 
+import ipaddress
 from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
@@ -7,6 +8,7 @@ from pydantic import SecretStr
 from registry.cameras.sealing import Secrets, origin_of, secrets_of, shown_url, stored_url, with_target
 from registry.errors import InvalidInput
 from registry.streams import CameraSource, Credentials, SourcePolicy, parse_source
+from registry.streams.addresses import resolve
 from registry.streams.hiding import HIDDEN
 
 
@@ -69,6 +71,15 @@ def address_of(typed: Typed, policy: SourcePolicy, *, verify_tls: bool, before: 
         raise InvalidInput("a file or a device takes no name and password", details={"field": "username"})
     source = replace(source, credentials=chosen)
     return Address(source, stored_url(source), secrets_of(source))
+
+
+def check_literal(source: CameraSource, policy: SourcePolicy) -> None:
+    """Raises AddressRefused for an address in numbers that nothing would connect to; names are looked up later."""
+    try:
+        ipaddress.ip_address(source.host)
+    except ValueError:
+        return
+    resolve(source.host, source.port, policy.networks)
 
 
 def _credentials(typed: Typed, otherwise: Credentials | None) -> Credentials | None:

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from registry.access import Action, Actor, require
 from registry.access.live import Live
 from registry.access.trail import trace
-from registry.cameras.address import Kept, Typed, address_of
+from registry.cameras.address import Kept, Typed, address_of, check_literal
 from registry.cameras.asked import CameraChange, NewCamera
 from registry.cameras.configuration import analysis_of, merged
 from registry.cameras.model_choice import ModelChoice, check_model
@@ -86,7 +86,9 @@ class Cameras:
         """
         require(actor, Action.ADD_CAMERA)
         typed = Typed(asked.url, asked.username, asked.password)
-        address = address_of(typed, self.policy(), verify_tls=asked.verify_tls)
+        policy = self.policy()
+        address = address_of(typed, policy, verify_tls=asked.verify_tls)
+        check_literal(address.source, policy)
         analysis = asked.analysis.model_dump(mode="json")
         if asked.zones is not None:
             analysis["zones"] = [zone.model_dump(mode="json") for zone in asked.zones]
@@ -202,7 +204,10 @@ class Cameras:
         kept = Kept(before.url, self._secrets(before, change))
         verify_tls = before.verify_tls if change.verify_tls is None else change.verify_tls
         typed = Typed(change.url, change.username, change.password)
-        address = address_of(typed, self.policy(), verify_tls=verify_tls, before=kept)
+        policy = self.policy()
+        address = address_of(typed, policy, verify_tls=verify_tls, before=kept)
+        if address.origin != origin_of(before.url):  # one that was right may have become wrong: it stays
+            check_literal(address.source, policy)
         is_same = address.origin == origin_of(before.url) and address.secrets == kept.secrets
         sealed = before.sealed if is_same else self.seals.seal(before.id, address.origin, address.secrets)
         is_elsewhere = with_target(address.url, address.secrets) != with_target(before.url, kept.secrets)

@@ -64,6 +64,14 @@ def test_an_address_people_attack_with_is_refused(house: House, client: httpx.Cl
 
 
 @pytest.mark.parametrize(
+    "url", ["rtsp://169.254.169.254/live", "rtsp://255.255.255.255/", "http://8.8.8.8/video", "rtsps://[fe80::1]/live"]
+)
+def test_an_address_that_nothing_would_connect_to_is_no_cameras(house: House, client: httpx.Client, url: str) -> None:
+    refusal(client.post("/cameras", json=_body(house, url=url)), 422, "camera_address_refused")
+    assert client.post("/cameras/test", json={"url": url}).raise_for_status().json()["reason"] == "address_refused"
+
+
+@pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "[::1]", "169.254.169.254", "[fe80::1]", "[::ffff:10.0.0.7]", "224.0.0.1", "0.0.0.0", "8.8.8.8"],
 )

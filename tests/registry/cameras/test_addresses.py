@@ -3,13 +3,17 @@
 import pytest
 from pydantic import SecretStr
 
-from registry.access.live import LiveSettings
+from registry.access import Actor
+from registry.access.actor import local_actor
+from registry.access.live import Live, LiveSettings, SettingsEditor
 from registry.cameras.address import Kept, Typed, address_of
+from registry.cameras.asked import CameraChange, NewCamera
+from registry.cameras.cameras import Cameras
 from registry.cameras.policy import own_ports, services, source_policy
 from registry.cameras.sealing import Seals, Secrets, origin_of, shown_url, stored_url
 from registry.cameras.watching import source_of
 from registry.errors import AddressRefused, InvalidInput, InvalidSetting, SecretsUnreadable
-from registry.records import CameraRecord
+from registry.records import CameraRecord, Database
 from registry.settings import Settings, load_settings
 from registry.streams import AllowedNetworks, Credentials, SourcePolicy, parse_source
 from registry.streams.addresses import resolve
@@ -193,3 +197,17 @@ def test_a_service_on_another_host_is_no_camera(settings: Settings) -> None:
         assert resolve(host, port, networks, look_up) == host
     del names["db.lan"]
     assert resolve("10.1.0.3", 5432, networks, look_up) == "10.1.0.3", "a name without an address keeps nobody away"
+
+
+def test_a_camera_is_moved_to_no_address_that_is_refused_but_one_that_is_there_may_be_changed(
+    cameras: Cameras, database: Database, live: Live, engineer: Actor
+) -> None:
+    made = cameras.create(engineer, NewCamera(name="Gate", url="rtsp://10.0.0.7/live"))
+    SettingsEditor(database, live).set(local_actor(), "camera_networks", ["192.168.0.0/16"])
+    for fields in ({"name": "Yard"}, {"url": "rtsp://10.0.0.7/other"}, {"url": "rtsp://gate.lan/live"}):
+        changed = cameras.update(engineer, made.id, CameraChange.model_validate(fields))
+    assert (changed.record.name, changed.url) == ("Yard", "rtsp://gate.lan:554/live")
+    with pytest.raises(AddressRefused, match="outside the networks"):
+        cameras.update(engineer, made.id, CameraChange(url="rtsp://10.0.0.7/live"))
+    with pytest.raises(AddressRefused, match="outside the networks"):
+        cameras.create(engineer, NewCamera(name="Gate", url="rtsp://10.0.0.7/live"))
