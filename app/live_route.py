@@ -96,7 +96,7 @@ async def _nothing(request: Request) -> Response:
         f"{request.method} {request.url.path[:200]} is no live picture",
         hint="GET /live/{camera_id}.mjpg is a camera's pictures, POST /live/{camera_id}/offer WebRTC.",
     )
-    return error_response(error, getattr(request.state, "request_id", ""))
+    return error_response(error, request.scope)
 
 
 def _asked(request: Request) -> tuple[str, bool]:

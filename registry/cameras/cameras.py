@@ -12,12 +12,13 @@ from registry.access.trail import trace
 from registry.cameras.address import Kept, Typed, address_of, check_literal
 from registry.cameras.asked import CameraChange, NewCamera
 from registry.cameras.configuration import analysis_of, merged
+from registry.cameras.distinct import check_name
 from registry.cameras.model_choice import ModelChoice, check_model
 from registry.cameras.policy import source_policy
 from registry.cameras.recording import recording_of
 from registry.cameras.sealing import Seals, Secrets, origin_of, with_target
 from registry.cameras.view import CameraView, view_of
-from registry.errors import CameraGroupNotFound, CameraNotFound, Conflict, NameTaken, SecretsUnreadable
+from registry.errors import CameraGroupNotFound, CameraNotFound, Conflict, SecretsUnreadable
 from registry.models.registry import ModelRegistry
 from registry.records import CameraGroup, CameraRecord, Database, camera_list, one_at_a_time, utc_now
 from registry.records.camera_list import CameraFilter
@@ -110,7 +111,7 @@ class Cameras:
         with self._database.write() as session:
             one_at_a_time(session.connection(), "cameras")
             _check_group(session, record.group_id)
-            _check_name(session, record)
+            check_name(session, record)
             if camera_list.count(session) >= MOST_CAMERAS:
                 raise Conflict(f"there are {MOST_CAMERAS} cameras, which is the most", hint="Delete some first.")
             _store(session, record)
@@ -140,7 +141,7 @@ class Cameras:
             _check_group(session, change.group_id)
             _apply(record, change)
             if record.name != old["name"]:
-                _check_name(session, record)
+                check_name(session, record)
             if address is not None:
                 record.url, record.verify_tls, record.sealed = address.url, address.verify_tls, address.sealed
             if choice is not None:
@@ -239,18 +240,6 @@ def _apply(record: CameraRecord, change: CameraChange) -> None:
 def _store(session: Session, record: CameraRecord) -> None:
     session.add(record)
     session.flush()
-
-
-def _check_name(session: Session, record: CameraRecord) -> None:
-    """Nobody else names a camera meanwhile: `one_at_a_time`."""
-    with session.no_autoflush:
-        taken = camera_list.is_taken(session, CameraRecord, record.name, record.id)
-    if taken:
-        raise NameTaken(
-            f"there is a camera {record.name!r} already, or one that reads alike",
-            hint="Upper and lower case, and ways to write the same letter, make no other name. Choose another one.",
-            details={"field": "name"},
-        )
 
 
 def _seen(session: Session, camera_id: str) -> CameraView:

@@ -8,8 +8,9 @@ from sqlmodel import Session
 from registry.access import Action, Actor, require
 from registry.access.trail import trace
 from registry.cameras.asked import GroupAsked, GroupChange
+from registry.cameras.distinct import check_name
 from registry.cameras.view import group_dict
-from registry.errors import CameraGroupNotFound, Conflict, NameTaken
+from registry.errors import CameraGroupNotFound, Conflict
 from registry.records import CameraGroup, Database, camera_list, one_at_a_time, utc_now
 
 MOST_GROUPS = 500
@@ -41,7 +42,7 @@ class CameraGroups:
             one_at_a_time(session.connection(), "camera_groups")
             if len(camera_list.groups(session)) >= MOST_GROUPS:
                 raise Conflict(f"there are {MOST_GROUPS} groups, which is the most", hint="Delete some first.")
-            _check_name(session, group)
+            check_name(session, group)
             session.add(group)
             session.flush()
             trace(session, actor, "camera_group.create", f"camera_group:{group.id}", {"name": group.name})
@@ -59,7 +60,7 @@ class CameraGroups:
             for name, value in after.items():
                 setattr(group, name, value)
             if group.name != before.get("name", group.name):
-                _check_name(session, group)
+                check_name(session, group)
             group.updated_at = utc_now()
             session.add(group)
             details = {"name": group.name, "before": before, "after": after}
@@ -85,14 +86,3 @@ def _found(session: Session, group_id: str) -> CameraGroup:
 
 def _told(session: Session, group: CameraGroup) -> dict[str, Any]:
     return group_dict(group, camera_list.group_size(session, group.id))
-
-
-def _check_name(session: Session, group: CameraGroup) -> None:
-    with session.no_autoflush:
-        taken = camera_list.is_taken(session, CameraGroup, group.name, group.id)
-    if taken:
-        raise NameTaken(
-            f"there is a group {group.name!r} already, or one that reads alike",
-            hint="Upper and lower case, and ways to write the same letter, make no other name. Choose another one.",
-            details={"field": "name"},
-        )
