@@ -20,12 +20,14 @@ from app.mlflow_rules import manages, operation, writes
 from registry.access import Actor
 from registry.access.actor import ANONYMOUS
 from registry.errors import Forbidden, InvalidInput, MlflowUnavailable, RegistryError, UploadTooLarge
+from registry.models.names import check_new_name, refuse_twin
 
 LONGEST_JSON = 4 << 20  # bytes; MLflow's own client sends batches of up to 1 MB
 _LONGEST_CACHE = 10_000
 _RUNS = frozenset(["run_id", "run_uuid", "runId", "runUuid", "run_ids", "runIds", "source_run_id", "sourceRunId"])
 _EXPERIMENTS = frozenset(["experiment_id", "experimentId", "experiment_ids", "experimentIds"])
 _LOGGED_MODELS = frozenset(["model_id", "modelId", "model_ids", "modelIds"])
+_NAMING = frozenset(["registered-models/create", "registered-models/rename"])
 _OF_EVERYBODY = "0"  # the default experiment: everybody may use it, none may take it away
 
 
@@ -40,15 +42,20 @@ class MlflowGuard:
         self._known: dict[str, str] = {}  # run or logged model → experiment, which never changes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; what only reads, and what administrators ask, passes untouched."""
+        """One request; what only reads passes untouched, and what administrators ask, but for a model's name."""
         actor: Actor = scope.get("state", {}).get("actor", ANONYMOUS)
-        if scope["type"] != "http" or not writes(scope["method"], scope["path"]) or manages(actor):
+        is_write = scope["type"] == "http" and writes(scope["method"], scope["path"])
+        names = is_write and operation(scope["path"]).rstrip("/") in _NAMING
+        if not is_write or (manages(actor) and not names):
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
         try:
             body, receive = await _json_body(request)
-            await self._check(request, body)
+            if names:
+                await self._check_name(body if isinstance(body, dict) else {})
+            if not manages(actor):
+                await self._check(request, body)
         except RegistryError as error:
             await error_response(error, request.scope)(scope, receive, send)
             return
@@ -57,6 +64,14 @@ class MlflowGuard:
     async def aclose(self) -> None:
         """Close the pooled connections."""
         await self._client.aclose()
+
+    async def _check_name(self, body: dict[str, Any]) -> None:
+        """Raises InvalidInput, NameTaken: a model has a name that can be used here, whoever gives it."""
+        old, wanted = str(body.get("name", "")), str(body.get("new_name", body.get("name", "")))
+        check_new_name(wanted)
+        asked = {"filter": f"name ILIKE '{wanted}'", "max_results": "1000"}
+        found = (await self._ask("registered-models/search", asked)).get("registered_models", [])
+        refuse_twin(wanted, (each["name"] for each in found if "new_name" not in body or each["name"] != old))
 
     async def _check(self, request: Request, body: Any) -> None:
         asked = operation(request.scope["path"])

@@ -1,5 +1,6 @@
 """A model's way in over HTTP: send the file, then follow its steps."""
 
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from anyio import CancelScope
@@ -11,11 +12,14 @@ from starlette.requests import ClientDisconnect
 
 from app.api.context import Caller, Rooms
 from app.api.streamed_form import checked, described, read_form
-from registry.errors import InvalidInput
+from registry.access import Action, require
+from registry.errors import InvalidInput, RegistryError
 from registry.mlflow_file import AccessLevel
 from registry.models.intake import Wanted
+from registry.models.quarantine import Arriving
 from registry.models.types import CHAMPION
 from registry.models.upload_records import Upload
+from registry.models.uploads import CUT
 from registry.runtime.card import ModelCard
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -108,20 +112,56 @@ class UploadForm(BaseModel):
         return Wanted(form.name, card, form.task, form.description, form.access_level, alias, form.parent)
 
 
+@dataclass(slots=True)
+class _Arrival:
+    """A model that is being sent; its place in the quarantine is opened with its first piece."""
+
+    rooms: Rooms
+    caller: Caller
+    fields: dict[str, str] = field(default_factory=dict)
+    _arriving: Arriving | None = None
+
+    async def look(self, fields: dict[str, str]) -> None:
+        """Raises what `Wanted.check` does, unless the name is still to come."""
+        self.fields = fields
+        if "name" in fields:
+            await run_in_threadpool(UploadForm.wanted(fields).check, self.caller, self.rooms.models)
+
+    async def take(self, piece: bytes) -> None:
+        await run_in_threadpool((await self.opened()).write, piece)
+
+    async def opened(self) -> Arriving:
+        if self._arriving is None:
+            self._arriving = await run_in_threadpool(self.rooms.uploads.open, self.caller)
+        return self._arriving
+
+    async def cut(self, error: BaseException) -> None:
+        """Forget what has arrived of it."""
+        if self._arriving is not None:
+            reason = error.message if isinstance(error, RegistryError) else CUT
+            name = self.fields.get("name", "")[:63]
+            await run_in_threadpool(self.rooms.uploads.cut, self.caller, self._arriving, name, reason)
+
+
 _FILE = "ONNX, PyTorch, TorchScript, Keras, SavedModel (zip), frozen .pb, or a pair of ONNX files (zip)"
 
 
 @router.post("/upload", status_code=202, response_model=UploadAnswer, openapi_extra=described(UploadForm, _FILE))
 async def upload_model(request: Request, rooms: Rooms, caller: Caller) -> JSONResponse:
-    """Send a model. It is looked at, converted, tried and registered after this answer; follow it at `Location`."""
-    arriving = await run_in_threadpool(rooms.uploads.open, caller)
-    fields: dict[str, str] = {}
+    """Send a model. It is looked at, converted, tried and registered after this answer; follow it at `Location`.
+
+    Fields that come before the file are looked at before it is received: put them first. A form without a file is
+    refused for what is wrong with them, else because it holds none.
+    """
+    require(caller, Action.PUBLISH_MODEL)
+    arrival = _Arrival(rooms, caller)
     try:
-        fields = await read_form(request, lambda piece: run_in_threadpool(arriving.write, piece))
-        wanted = UploadForm.wanted(fields)
+        arrival.fields = await read_form(request, arrival.take, arrival.look)
+        wanted = UploadForm.wanted(arrival.fields)
+        arriving = await arrival.opened()
     except BaseException as error:
         with CancelScope(shield=True):  # also when the server stops: nothing stays half-written
-            await run_in_threadpool(rooms.uploads.cut, caller, arriving, fields.get("name", "")[:63])
+            await arrival.cut(error)
         if isinstance(error, ClientDisconnect):
             raise InvalidInput("the sender went away before the file was whole") from error
         raise

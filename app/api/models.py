@@ -10,7 +10,8 @@ from app.api.asked import Asked
 from app.api.context import Caller, Paging, Rooms, cut, listing
 from registry.mlflow_file import AccessLevel
 from registry.models.intake_report import intake_report
-from registry.models.registering import LONGEST_DESCRIPTION, register
+from registry.models.registering import register
+from registry.models.stated import LONGEST_DESCRIPTION
 from registry.models.types import version_dict
 from registry.runtime.card import Task
 

@@ -22,6 +22,7 @@ _MOST_FIELDS, _FIELD_BYTES = 16, 4 << 20
 _FILE = "file"
 
 Take = Callable[[bytes], Awaitable[None]]
+Look = Callable[[dict[str, str]], Awaitable[None]]
 Fields = TypeVar("Fields", bound=BaseModel)
 
 
@@ -31,7 +32,7 @@ class _Form:
 
     fields: dict[str, bytearray] = field(default_factory=dict)
     pieces: list[bytes] = field(default_factory=list)
-    has_file: bool = False
+    before: dict[str, str] | None = None  # the fields that came before the file, once it begins
     whole: bool = False
     _header: bytearray = field(default_factory=bytearray)
     _value: bytearray = field(default_factory=bytearray)
@@ -58,10 +59,11 @@ class _Form:
         self._header, self._value = bytearray(), bytearray()
 
     def _headers_finished(self) -> None:
-        if self._name == _FILE and self.has_file:
-            raise InvalidInput("the form holds two files; send one", details={"field": _FILE})
-        self.has_file = self.has_file or self._name == _FILE
-        if self._name != _FILE:
+        if self._name == _FILE:
+            if self.before is not None:
+                raise InvalidInput("the form holds two files; send one", details={"field": _FILE})
+            self.before = self.texts()
+        else:
             self.fields[self._name] = bytearray()
             if len(self.fields) > _MOST_FIELDS:
                 raise InvalidInput(f"the form has more than {_MOST_FIELDS} fields")
@@ -77,21 +79,33 @@ class _Form:
     def _end(self) -> None:
         self.whole = True
 
+    def texts(self) -> dict[str, str]:
+        """The fields that are there."""
+        return {name: bytes(value).decode("utf-8", "replace") for name, value in self.fields.items()}
 
-async def read_form(request: Request, take: Take) -> dict[str, str]:
+
+async def _nothing(_fields: dict[str, str]) -> None:
+    """For a form whose fields are looked at when it is whole."""
+
+
+async def read_form(request: Request, take: Take, look: Look = _nothing) -> dict[str, str]:
     """The fields of the form; its part `file` goes to `take` while it arrives. Its file name plays no part.
 
-    Raises InvalidInput (no such form, cut short, no file, or two of them), UploadTooLarge, what `take` raises, and
+    `look` is given the fields before the file, as soon as that begins; all of them where no file comes. Raises
+    InvalidInput (no such form, cut short, no file, or two of them), UploadTooLarge, what `take` and `look` raise, and
     starlette's ClientDisconnect.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise InvalidInput("the body has to be multipart/form-data with a file", details={"field": _FILE})
-    form = _Form()
+    form, looked = _Form(), False
     try:
         parser = MultipartParser(options[b"boundary"], form.callbacks())
         async for chunk in request.stream():
             parser.write(chunk)
+            if form.before is not None and not looked:
+                looked = True
+                await look(form.before)
             if form.pieces:
                 await take(b"".join(form.pieces))
                 form.pieces.clear()
@@ -99,9 +113,10 @@ async def read_form(request: Request, take: Take) -> dict[str, str]:
         raise InvalidInput("the body of the request cannot be read as a form") from error
     if not form.whole:
         raise InvalidInput("the form was cut short: its end is missing", hint="Send it again.")
-    if not form.has_file:
+    if form.before is None:
+        await look(form.texts())
         raise InvalidInput("the form holds no file", details={"field": _FILE})
-    return {name: bytes(value).decode("utf-8", "replace") for name, value in form.fields.items()}
+    return form.texts()
 
 
 def checked(form: type[Fields], fields: dict[str, str]) -> Fields:

@@ -124,16 +124,32 @@ export default function (component) {
     at(".sending").hidden = !on;
     at("button[type=submit]").disabled = on;
   };
-  form.addEventListener("submit", (event) => {
+  const filled = () => {
+    const body = new FormData();
+    for (const name of ["name", "description", "access_level", "card", "alias", "parent"]) {
+      body.append(name, form.elements[name].value.trim());
+    }
+    return body;
+  };
+  // The fields alone first: all that is wrong with good ones is that the file is missing.
+  const asked = async () => {
+    try {
+      const answer = await fetch("/api/v1/models/upload", { method: "POST", body: filled() });
+      const { error } = await answer.json();
+      return error.details.field === "file" ? null : [error.message, error.hint];
+    } catch { return ["The server does not answer", "Nothing was sent. Try it again."]; }
+  };
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
     at(".error").hidden = true;
     const file = at("input[type=file]").files[0];
     const wrong = problem(file);
     if (wrong) return refuse(...wrong);
-    const body = new FormData();
-    for (const name of ["name", "description", "access_level", "card", "alias", "parent"]) {
-      body.append(name, form.elements[name].value.trim());
-    }
+    at("button[type=submit]").disabled = true;
+    const refused = await asked();
+    at("button[type=submit]").disabled = false;
+    if (refused) return refuse(...refused);
+    const body = filled();
     body.append("file", file, "model");
     const request = new XMLHttpRequest();
     request.upload.onprogress = ({ loaded, total }) => {

@@ -90,7 +90,7 @@ class Catalogue:
         require(actor, Action.PUBLISH_MODEL)
         entry = self._entry(name)
         wish, wanted = _wish(entry, trust), _wanted(entry, trust)
-        wanted.check(actor)
+        wanted.check(actor, self._models)
         folder = self._uploads.quarantine.new_folder()
         try:
             with journey.step(RECEIVE) as said:

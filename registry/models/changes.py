@@ -12,8 +12,8 @@ from registry.access.names import as_typed
 from registry.errors import AliasNotFound, Conflict, UserNotFound, VersionNotFound
 from registry.mlflow_file import AccessLevel
 from registry.models import alias_history, tags
-from registry.models.registering import check_access_level, check_description
 from registry.models.registry import ModelRegistry
+from registry.models.stated import check_access_level, check_description
 from registry.models.types import CHAMPION, ModelSummary
 from registry.models.uses import Use, Uses, nothing
 from registry.records import Database, User, users

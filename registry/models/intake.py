@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from registry.access import Action, Actor, require
+from registry.access import Actor
 from registry.conversion.convert import convert
 from registry.conversion.file_kind import FileKind
 from registry.conversion.inspection import Finding, inspect
@@ -16,12 +16,13 @@ from registry.mlflow_file import AccessLevel
 from registry.models.files import CHECKPOINT
 from registry.models.first_reading import read_graphs
 from registry.models.journey import CONVERT, RECEIVE, REGISTER, SCAN, VERIFY, Journey
-from registry.models.names import check_alias, check_new_name
+from registry.models.names import check_alias
 from registry.models.naming import name_version
 from registry.models.promotion import SetAlias
 from registry.models.publish import Draft
 from registry.models.quarantine import Quarantine, Received, Room, chunks_of
 from registry.models.registry import ModelRegistry
+from registry.models.stated import check_access_level, check_task
 from registry.models.trial import try_out
 from registry.models.types import CHAMPION, ModelVersion
 from registry.runtime.card import MODEL_FILE, ModelCard
@@ -51,12 +52,25 @@ class Wanted:
     parent: str = ""  # the version it was made from, as name/version
     origin: Origin | None = None
 
-    def check(self, actor: Actor) -> None:
-        """Raises Forbidden, NotSignedIn, InvalidInput: before anything is received."""
-        require(actor, Action.PUBLISH_MODEL)
-        check_new_name(self.name)
+    def check(self, actor: Actor, models: ModelRegistry) -> None:
+        """Whether it could be registered if the file is good, before that is received.
+
+        Raises NotSignedIn, InvalidInput, and as `ModelRegistry.check_takes`.
+        """
+        check_access_level(self.access_level)
+        check_task(self.task)
         if self.alias:
             check_alias(self.alias)
+        if self.card is not None:
+            self.check_task_of(self.card)
+        said = self.description or (self.card.description if self.card else "")
+        task = str(self.card.task) if self.card else self.task
+        models.check_takes(actor, self.name, task=task, parent=self.parent, description=said)
+
+    def check_task_of(self, card: ModelCard) -> None:
+        """Raises InvalidCard unless a card answers the task that was asked for, if one was."""
+        if self.task and self.task != card.task:
+            raise InvalidCard(f"the upload says task {self.task[:32]!r}, the model answers {card.task}")
 
 
 @dataclass(slots=True)
@@ -103,7 +117,7 @@ def take_wanted(
     move: SetAlias | None = None,
 ) -> ModelVersion:
     """`take_in` for what is said about the model in one value."""
-    wanted.check(actor)
+    wanted.check(actor, models)
     quarantine = Quarantine(models.settings, models.live)
     received = receive(
         quarantine, journey, chunks_of(model, models.live.current().upload_max_mb), room_of(models, actor)
@@ -149,7 +163,7 @@ def admit(
     The first version of a model takes its alias along; to a later one it is moved by `move`, see `name_version`, and
     where it is not, the journey's `warning` says why. The report stays with the version as `intake.json`. Raises
     InvalidModel, UnsupportedOutputs, InvalidCard, MissingExtra, Unavailable (no isolated child can be made here),
-    Forbidden, MlflowUnavailable.
+    and as `ModelRegistry.check_takes`.
     """
     origin = asdict(wanted.origin) if wanted.origin else {}
     report = _Report({"sha256": received.sha256, "size_bytes": received.size_bytes, **origin}, journey)
@@ -225,6 +239,5 @@ def _card(card: ModelCard, wanted: Wanted) -> ModelCard:
     if wanted.description:
         said["description"] = wanted.description
     card = card.model_copy(update=said)
-    if wanted.task and wanted.task != card.task:
-        raise InvalidCard(f"the upload says task {wanted.task[:32]!r}, the model answers {card.task}")
+    wanted.check_task_of(card)
     return card

@@ -14,6 +14,7 @@ from registry.access import Actor
 from registry.errors import RegistryError
 from registry.mlflow_file import AccessLevel
 from registry.models import alias_history, tags
+from registry.models.creating import create_model
 from registry.models.files import CARD, CHECKPOINT, FOLDER, bundle_sha256, sha256_of
 from registry.runtime.card import ModelCard
 from registry.settings import Settings
@@ -52,9 +53,8 @@ def publish(client: MlflowClient, actor: Actor, draft: Draft, *, is_new: bool, s
     try:
         _log(client, run_id, draft)
         if is_new:
-            client.create_registered_model(
-                draft.name, model_tags(actor, str(draft.card.task), draft.access_level), draft.description
-            )
+            tagged = model_tags(actor, str(draft.card.task), draft.access_level)
+            create_model(client, draft.name, tagged, draft.description)
             made_model = True
         version = client.create_model_version(
             draft.name,

@@ -15,15 +15,18 @@ from registry.errors import (
     InvalidCard,
     InvalidInput,
     ModelNotFound,
+    NameTaken,
     VersionNotFound,
 )
 from registry.models import alias_history, tags
 from registry.models.ahead import make_ready
 from registry.models.client import Mlflow
+from registry.models.creating import check_untwinned
 from registry.models.files import VersionFiles
 from registry.models.names import check_alias, check_name, check_new_name
 from registry.models.publish import Draft, publish
 from registry.models.reading import read_kept_size, read_model, read_version
+from registry.models.stated import check_description
 from registry.models.types import CHAMPION, Damaged, ModelSummary, ModelVersion, Survey
 from registry.records import Database
 from registry.settings import Settings
@@ -137,26 +140,41 @@ class ModelRegistry:
         _check_ready(model)
         return self._numbered(model, version if version is not None else _number_of(model, alias))
 
+    def check_takes(self, actor: Actor, name: str, *, task: str = "", parent: str = "", description: str = "") -> bool:
+        """Whether a new version under a name would be that model's first; of a model that takes one.
+
+        Raises Forbidden, InvalidInput, NameTaken (but for the letters' case), InvalidCard (the model answers another
+        task), VersionNotFound and ModelNotFound (the parent), Conflict (the model is archived), MlflowUnavailable.
+        """
+        check_new_name(name)
+        check_description(description)
+        require(actor, Action.PUBLISH_MODEL)
+        if parent:
+            self._check_parent(actor, parent)
+        existing = self._find(name)
+        if existing is not None:
+            _check_takes(actor, existing, task)
+            return False
+        with self._mlflow.connected() as client:
+            check_untwinned(client, name)
+        return True
+
     def publish(self, actor: Actor, draft: Draft) -> ModelVersion:
         """Register a checked model as a new version, and move the draft's alias to it; its aliases tell whether.
 
-        Raises Forbidden, InvalidInput, InvalidCard (the model answers another task), VersionNotFound (the parent),
-        Conflict (the model is archived), MlflowUnavailable; nothing half-made stays behind.
+        Raises as `check_takes`; nothing half-made stays behind.
         """
-        check_new_name(draft.name)
         for alias in filter(None, (draft.alias, draft.first_alias)):
             check_alias(alias)
-        require(actor, Action.PUBLISH_MODEL)
-        if draft.parent:
-            self._check_parent(actor, draft.parent)
-        existing = self._find(draft.name)
-        if existing is not None:
-            _check_takes(actor, existing, draft)
+        task = str(draft.card.task)
+        is_new = self.check_takes(actor, draft.name, task=task, parent=draft.parent, description=draft.description)
         try:
             with self._mlflow.connected() as client:
-                number = publish(client, actor, draft, is_new=existing is None, settings=self.settings)
+                number = publish(client, actor, draft, is_new=is_new, settings=self.settings)
+        except NameTaken:
+            raise
         except Conflict:  # somebody else published the first version of this name just now
-            _check_takes(actor, self.get(actor, draft.name), draft)
+            _check_takes(actor, self.get(actor, draft.name), task)
             with self._mlflow.connected() as client:
                 number = publish(client, actor, draft, is_new=False, settings=self.settings)
         make_ready(self.files, draft.files, self.settings)
@@ -249,13 +267,13 @@ def _check_ready(model: ModelSummary) -> None:
         raise VersionNotFound(f"model {model.name!r} has no version yet", hint="Publish one under its name first.")
 
 
-def _check_takes(actor: Actor, model: ModelSummary, draft: Draft) -> None:
-    """Raise unless the draft may become the next version of a model."""
+def _check_takes(actor: Actor, model: ModelSummary, task: str) -> None:
+    """Raise unless what answers this task, empty for one that is not known, may become a model's next version."""
     require(actor, Action.CHANGE_MODEL, model.target())
     _check_active(model)
-    if model.task and model.task != draft.card.task:
+    if model.task and task and model.task != task:
         raise InvalidCard(
-            f"model {model.name!r} answers task {model.task}, this version would answer {draft.card.task}",
+            f"model {model.name!r} answers task {model.task}, this version would answer {task}",
             hint="Every version of a model answers the same task: publish this one under another name.",
         )
 

@@ -26,6 +26,7 @@ AT_ONCE = 2  # of them a single person has all but one
 WAITING_MOST = 32
 _RETRY_AFTER_S = 30
 _COUNTING = "uploads.lock"
+CUT = "it did not arrive whole"
 log = logging.getLogger(__name__)
 
 Bring = Callable[[Journey], Received]  # the first step: the file into its folder of the quarantine
@@ -63,10 +64,10 @@ class Uploads:
     def start(self, actor: Actor, chunks: Iterable[bytes], wanted: Wanted) -> Upload:
         """Receive a file, then go on beside the caller; `get` tells how far it is.
 
-        Raises Forbidden, InvalidInput, UploadTooLarge, QuotaExceeded, StorageUnavailable, MlflowUnavailable,
-        TooManyRequests (too many wait already).
+        Raises as `Wanted.check`, and UploadTooLarge, QuotaExceeded, StorageUnavailable, TooManyRequests (too many wait
+        already).
         """
-        wanted.check(actor)
+        wanted.check(actor, self._models)
         arriving = self.open(actor)
         try:
             arriving.take(chunks)
@@ -78,7 +79,7 @@ class Uploads:
     def open(self, actor: Actor) -> Arriving:
         """A file to be written piece by piece; give it to `begin` when it is whole, else to `cut`.
 
-        Raises as `start` does.
+        Raises Forbidden, StorageUnavailable, MlflowUnavailable, TooManyRequests.
         """
         require(actor, Action.PUBLISH_MODEL)
         with self._counting():
@@ -92,11 +93,11 @@ class Uploads:
     def begin(self, actor: Actor, arriving: Arriving, wanted: Wanted) -> Upload:
         """Go on with a file that is whole.
 
-        Raises Forbidden, InvalidInput, StorageUnavailable, and QuotaExceeded or TooManyRequests where others were
-        whole before it; it is gone then.
+        Raises as `Wanted.check`, and StorageUnavailable, and QuotaExceeded or TooManyRequests where others were whole
+        before it; it is gone then.
         """
         try:
-            wanted.check(actor)
+            wanted.check(actor, self._models)
             received = arriving.complete()
             self._trace(actor, "model.upload", wanted.name, {"upload": received.id, "sha256": received.sha256})
             upload = Upload(id=received.id, owner_id=actor.id, steps=Journey().steps, model=wanted.name)
@@ -107,19 +108,19 @@ class Uploads:
         finally:
             self._arriving.pop(arriving.id, None)
 
-    def cut(self, actor: Actor, arriving: Arriving, name: str) -> None:
-        """Forget a file whose sender went away half-way; a row in the trail says so, nothing else stays."""
+    def cut(self, actor: Actor, arriving: Arriving, name: str, reason: str = CUT) -> None:
+        """Forget a file that does not arrive whole, or is not wanted; a row in the trail says why, no more stays."""
         self._arriving.pop(arriving.id, None)
         arriving.discard()
-        details = {"upload": arriving.id, "reason": "it did not arrive whole", "bytes": arriving.size_bytes}
+        details = {"upload": arriving.id, "reason": reason[:300], "bytes": arriving.size_bytes}
         self._trace(actor, "model.reject", name, details, "failed")
 
     def fetch(self, actor: Actor, wanted: Wanted, upload_id: str, bring: Bring) -> Upload:
         """Have a file brought into the quarantine's folder `upload_id`, beside the caller, and take it in.
 
-        Raises Forbidden, InvalidInput, QuotaExceeded, StorageUnavailable, MlflowUnavailable, TooManyRequests.
+        Raises as `Wanted.check`, and QuotaExceeded, StorageUnavailable, TooManyRequests.
         """
-        wanted.check(actor)
+        wanted.check(actor, self._models)
         with self._counting():
             room = self._room(actor)
         if room is not None and not room.bytes:

@@ -196,3 +196,28 @@ def test_without_a_key_or_with_a_wrong_one_nothing_is_loaded(
         client = MlflowClient(f"{platform.url}/mlflow", f"{platform.url}/mlflow")
         with pytest.raises(MlflowException, match=r"401|UNAUTHENTICATED|[Ss]ign in"):
             client.get_model_version_by_alias(MODEL, "champion")
+
+
+@pytest.mark.parametrize(
+    ("call", "asked", "status"),
+    [
+        ("create", {"name": "Digit-Classifier"}, 409),
+        ("rename", {"name": "digit-detector", "new_name": "DIGIT-classifier"}, 409),
+        ("create", {"name": "\uff24igits"}, 422),  # a full-width letter, which no address of ours takes
+        ("create", {"name": "uploads"}, 422),
+        ("rename", {"name": "digit-detector", "new_name": ""}, 422),
+    ],
+)
+def test_administrators_give_no_model_a_name_that_is_anothers_or_none(
+    api: httpx.Client, call: str, asked: dict[str, str], status: int
+) -> None:
+    answer = api.post(f"{BASE}/registered-models/{call}", json=asked)
+    refusal(answer, status, "name_taken" if status == 409 else "invalid_input")
+
+
+def test_an_administrator_creates_and_renames_models_still(api: httpx.Client) -> None:
+    api.post(f"{BASE}/registered-models/create", json={"name": "Made-There"}).raise_for_status()
+    renamed = {"name": "Made-There", "new_name": "made-there"}
+    api.post(f"{BASE}/registered-models/rename", json=renamed).raise_for_status()
+    assert api.get("/api/v1/models/made-there").json()["name"] == "made-there"
+    api.delete("/api/v1/models/made-there").raise_for_status()

@@ -105,6 +105,30 @@ def test_a_sender_who_goes_away_leaves_nothing_but_a_row(
     assert until(told)
 
 
+def test_fields_before_the_file_are_refused_before_it_is_received(
+    house: House, engineer: dict[str, str], waiting: Callable[[], list[Path]]
+) -> None:
+    house.model("Early-Bolts", house.actor(Role.ENGINEER), "private")
+    begun = _field("name", "early-bolts") + _file(bytes(1 << 20))
+    assert house.client.base_url.port
+    with socket.create_connection(("127.0.0.1", house.client.base_url.port), timeout=60) as sender:
+        head = f"POST {URL} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000000\r\n"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in (HEADERS | engineer).items())
+        sender.sendall(f"{head}{lines}\r\n".encode() + begun)
+        answer = sender.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 409"), answer
+    assert not waiting()
+
+
+def test_fields_alone_are_looked_at_before_the_file_is_missed(house: House, engineer: dict[str, str]) -> None:
+    house.model("Alone-Bolts", house.actor(Role.ENGINEER), "private")
+    refusal(_send(house, engineer, _field("name", "alone-bolts") + END), 409, "name_taken")
+    hidden = _field("name", "alone") + _field("description", "un\u200bseen") + END
+    assert "U+200B" in str(refusal(_send(house, engineer, hidden), 422, "invalid_input")["message"])
+    error = refusal(_send(house, engineer, _field("name", "alone") + END), 422, "invalid_input")
+    assert error["details"] == {"field": "file"}
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
