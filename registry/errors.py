@@ -160,7 +160,7 @@ class InvalidModel(InvalidInput):
     """A file that is not a model we can serve."""
 
     code = "model_invalid"
-    default_hint = "Export the model to ONNX as one file (weights inside, standard operators) and upload that."
+    default_hint = "docs/models.md lists the files that are taken in, and what a model has to look like."
 
 
 class UnsupportedOutputs(InvalidModel):

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from registry.conversion.onnx_pair import members_of
 from registry.errors import InvalidModel
-from registry.runtime.protobuf_wire import BYTES, VARINT, fields
+from registry.runtime.protobuf_wire import BYTES, VARINT, CutOff, fields
 
 _TENSORRT_HINT = (
     "Upload the ONNX file it was built from: the engine is built on the machine that serves it, by ONNX Runtime's "
     "TensorRT provider. An engine runs only on the kind of GPU and the TensorRT release that made it, and it is code."
 )
 _EXPORT_HINT = "Export the network to ONNX, or save it as TorchScript (torch.jit.trace(...).save), and upload that."
+_CUT_HINT = "Compare its size with that of the original, then copy or export it again and send it whole."
 _HEAD = 64
 _TEXT_PICKLE = re.compile(rb"c[\w.]+\n\w+\n|\((?:dp|lp|i[\w.]+\n|c[\w.]+\n|[SVd])")
 _FIELDS = 1_000  # no format that is known here numbers its fields higher
@@ -43,7 +44,7 @@ def kind_of(path: Path, names: Iterable[str] | None) -> FileKind:
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if not head:
-        raise InvalidModel("the file has 0 bytes")
+        raise InvalidModel("the file has 0 bytes", hint=_CUT_HINT)
     _refuse_known(head)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return FileKind.HDF5
@@ -67,7 +68,10 @@ def _kind_of_archive(names: list[str]) -> FileKind:
             "come together in a zip archive.",
         )
     shown = ", ".join(sorted(names)[:4]) or "nothing"
-    raise InvalidModel(f"a zip archive that is no model: it holds {shown[:200]}")
+    raise InvalidModel(
+        f"a zip archive that is no model: it holds {shown[:200]}",
+        hint="Send the file that the framework wrote, or the zipped folder of a SavedModel, or a pair of ONNX files.",
+    )
 
 
 def _refuse_known(head: bytes) -> None:
@@ -83,31 +87,39 @@ def _refuse_known(head: bytes) -> None:
         if head.startswith(magic):
             raise InvalidModel(f"{what}, which is not unpacked here", hint="Upload the model file itself.")
     if head[4:8] == b"ORTM":
-        raise InvalidModel("ONNX Runtime's own .ort format, not ONNX")
+        raise InvalidModel("ONNX Runtime's own .ort format, not ONNX", hint="Upload the ONNX file it was made from.")
 
 
 def _kind_of_protobuf(path: Path) -> FileKind:
     """ONNX and TensorFlow both write protobuf messages without a magic number; their top fields differ."""
-    found = _top_fields(path.read_bytes())
+    found, is_cut = _top_fields(path.read_bytes())
     if (1, VARINT) in found and (7, BYTES) in found:  # ModelProto: ir_version, graph
+        if is_cut:
+            raise InvalidModel("an ONNX file that is cut off or broken: it says that it is longer", hint=_CUT_HINT)
         return FileKind.ONNX
+    if is_cut:
+        found = set()
     if (1, VARINT) in found and (2, BYTES) in found:  # SavedModel: schema version, meta graphs
         raise InvalidModel(
             "a saved_model.pb without its folder", hint="Zip the whole SavedModel folder, variables included."
         )
     if (1, BYTES) in found and found <= {(1, BYTES), (2, BYTES), (3, VARINT), (4, BYTES), (5, BYTES)}:
         return FileKind.FROZEN_GRAPH  # GraphDef: nodes, library, versions
-    raise InvalidModel("no format that has a way in: ONNX, PyTorch, TorchScript, Keras and TensorFlow are known")
+    raise InvalidModel(
+        "no format that has a way in: ONNX, PyTorch, TorchScript, Keras and TensorFlow are known", hint=_EXPORT_HINT
+    )
 
 
-def _top_fields(data: bytes) -> set[tuple[int, int]]:
-    """(field, wire type) of a protobuf message's top level; empty for bytes that are none."""
+def _top_fields(data: bytes) -> tuple[set[tuple[int, int]], bool]:
+    """(field, wire type) of a protobuf message's top level, empty for bytes that are none; whether it is cut off."""
     found: set[tuple[int, int]] = set()
     try:
         for count, (field, wire, _, _) in enumerate(fields(data, 0, len(data))):
             if field >= _FIELDS or count >= _MOST_FIELDS:
-                return set()
+                return set(), False
             found.add((field, wire))
+    except CutOff as cut:
+        return found | {cut.field}, True
     except ValueError:
-        return set()
-    return found
+        return set(), False
+    return found, False

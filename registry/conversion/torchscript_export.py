@@ -94,15 +94,5 @@ def _keep(metadata: dict[str, Any], target: Path) -> None:
 
     model = onnx.load_model(target, load_external_data=False)
     known = {key: str(metadata[key]) for key in _CARRIED if key in metadata}
-    onnx.helper.set_model_props(model, {key: _keyed_by_number(key, value) for key, value in known.items()})
+    onnx.helper.set_model_props(model, known)
     onnx.save_model(model, target)
-
-
-def _keyed_by_number(key: str, value: str) -> str:
-    """JSON has turned the class ids into texts."""
-    import ast
-
-    if key != "names":
-        return value
-    names = ast.literal_eval(value)
-    return str({int(number): name for number, name in names.items()}) if isinstance(names, dict) else value

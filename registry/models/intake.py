@@ -170,10 +170,13 @@ def admit(
     found = _scan(received, report)
     files = _files(models, received, found, wanted, report)
     with journey.step(VERIFY) as said:
-        card = _card(read_graphs(files, wanted.card), wanted)
+        read = read_graphs(files, wanted.card)
+        card = _card(read, wanted)
         doors = try_out(files, card, models.settings.run_max_seconds)
         report.facts["trial"] = doors.to_dict()
         said["detail"] = f"{card.task}, {len(card.labels)} classes, ran once; around it: {doors.said()}"
+        if wanted.card is None:
+            said["detail"] += f"; {read.description}"  # what was assumed, also where it is described otherwise
     with journey.step(REGISTER) as said:
         description = wanted.description or card.description
         facts = {"source_format": str(found.kind), "source_sha256": received.sha256}

@@ -1,5 +1,6 @@
 """Answering with registered models: who asks, which version, the loaded network, the answer."""
 
+import logging
 import threading
 import time
 from concurrent.futures import Future
@@ -41,6 +42,7 @@ from registry.settings import Settings
 from registry.vision.images import ImageBgr, decode_image
 
 _AWAY = (MlflowUnavailable, StorageUnavailable, DatabaseUnavailable)  # says nothing about a version
+log = logging.getLogger(__name__)
 LEAST_CONFIDENCE = 0.01  # of what a kept run holds: an untrained detector has thousands of boxes below
 
 
@@ -177,7 +179,11 @@ class Serving:
     def _refusal(self, name: str, alias: str, version: int, error: Exception) -> RegistryError:
         """Why an alias is not moved: the version is no good, or what its proof needs is away."""
         self.metrics.swaps.labels(name, "failed").inc()
-        told = error.message if isinstance(error, RegistryError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, RegistryError):
+            told = error.message
+        else:
+            log.error("version %s of %s failed when it was tried", version, name, exc_info=error)
+            told = "something went wrong here when it was tried"
         kind = type(error) if isinstance(error, _AWAY) else InvalidModel
         message = f"version {version} of {name} cannot be served, {alias} stays where it is: {told}"
         return kind(message, hint=error.hint if isinstance(error, RegistryError) else "")

@@ -93,7 +93,7 @@ class Swaps:
                 self._switch(line, wanted)
 
     def _stay(self, line: Line, wanted: ModelVersion, error: Exception) -> None:
-        problem = error.message if isinstance(error, RegistryError) else f"{type(error).__name__}: {error}"
+        problem = error.message if isinstance(error, RegistryError) else "something went wrong here when it was tried"
         _log.error("swap_failed", model=wanted.name, version=wanted.version, problem=problem, exc_info=error)
         self._metrics.swaps.labels(wanted.name, "failed").inc()
         with self._lock:

@@ -6,6 +6,7 @@ from registry.errors import InvalidCard, InvalidModel, UnsupportedOutputs
 from registry.runtime.card import WITH_BOXES, Decoder, ModelCard, Task
 from registry.runtime.graph_session import FLOAT_TYPES, GraphSession, TensorSpec
 
+_CARD_HINT = "Correct the card, or export the model anew; docs/models.md describes the fields of a card."
 _TASKS = {
     Decoder.YOLO: WITH_BOXES,
     Decoder.YOLO_NMS: WITH_BOXES,
@@ -70,16 +71,22 @@ def _check_input(found: TensorSpec, card: ModelCard) -> None:
     spec = card.input
     wanted = f"(1, {spec.channels}, {spec.height}, {spec.width})"
     if found.fixed(0) not in (None, 1):
-        raise InvalidModel(f"the graph takes batches of {found.fixed(0)} only: {found}; export it with batch 1")
+        raise InvalidModel(
+            f"the graph takes batches of {found.fixed(0)} only: {found}", hint="Export it with a batch of 1."
+        )
     if found.fixed(1) not in (None, spec.channels):
         if found.fixed(3) == spec.channels:
-            raise InvalidModel(f"the graph takes channels last: {found}; export it with channels first, {wanted}")
-        raise InvalidModel(f"the card says {spec.colour} input, {spec.channels} channels; the graph has {found}")
+            raise InvalidModel(
+                f"the graph takes channels last: {found}", hint=f"Export it with channels first, {wanted}."
+            )
+        raise InvalidModel(
+            f"the card says {spec.colour} input, {spec.channels} channels; the graph has {found}", hint=_CARD_HINT
+        )
     sides = (found.fixed(2), found.fixed(3))
     if spec.dynamic and sides != (None, None):
-        raise InvalidModel(f"the card says dynamic input; the graph fixes it: {found}")
+        raise InvalidModel(f"the card says dynamic input; the graph fixes it: {found}", hint=_CARD_HINT)
     if any(side not in (None, size) for side, size in zip(sides, (spec.height, spec.width), strict=True)):
-        raise InvalidModel(f"the card says {wanted}; the graph has {found}")
+        raise InvalidModel(f"the card says {wanted}; the graph has {found}", hint=_CARD_HINT)
 
 
 def _outputs_fit(outputs: tuple[TensorSpec, ...], card: ModelCard) -> bool:

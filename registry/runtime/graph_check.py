@@ -15,11 +15,13 @@ from onnx.shape_inference import InferenceError
 
 from registry.errors import InvalidModel
 from registry.runtime.graph_nodes import NodeLimits, check_nodes
-from registry.runtime.graph_parts import check_parts
+from registry.runtime.graph_parts import BROKEN_HINT, check_parts
 
 _MIN_OPSET, _MAX_OPSET = 7, onnx.defs.onnx_opset_version()
 MAX_FILE_BYTES = 1_500_000_000  # one protobuf message ends at 2 GiB
 _SMALL_BYTES = 4_096  # of a tensor that is checked together with what it holds
+_ONE_FILE_HINT = "Export the model to ONNX as one file, with its weights inside, and upload that."
+_SMALLER_HINT = "Export it with a smaller or fixed input size, or take a smaller model."
 _NO_WEIGHTS = (onnx.TensorProto.INT64, onnx.TensorProto.INT32, onnx.TensorProto.STRING)
 _ASSUMED_SIDE = 640  # stands in for a free side of the input when intermediate sizes are worked out
 _SHAPE_ERRORS = (InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError, TypeError, DecodeError)
@@ -78,18 +80,23 @@ def parse_model(model_bytes: bytes, limits: GraphLimits | None = None) -> onnx.M
     """
     limits = limits or GraphLimits()
     if len(model_bytes) > limits.file_bytes:
-        raise InvalidModel(f"the model has {len(model_bytes)} bytes; at most {limits.file_bytes} are accepted")
+        raise InvalidModel(
+            f"the model has {len(model_bytes)} bytes; at most {limits.file_bytes} are accepted",
+            hint="Take a smaller model.",
+        )
     if not model_bytes:
-        raise InvalidModel("the model has 0 bytes")
+        raise InvalidModel("the model has 0 bytes", hint=BROKEN_HINT)
     if model_bytes[4:8] == b"ORTM":
-        raise InvalidModel("the model is in ONNX Runtime's own .ort format, not ONNX")
+        raise InvalidModel(
+            "the model is in ONNX Runtime's own .ort format, not ONNX", hint="Take the ONNX file it was made from."
+        )
     check_parts(model_bytes, limits.nodes.nodes)
     try:
         model = onnx.load_model_from_string(model_bytes)
     except (DecodeError, RecursionError, ValueError) as error:
-        raise InvalidModel(f"not an ONNX file: {len(model_bytes)} bytes that do not parse") from error
+        raise InvalidModel(f"not an ONNX file: {len(model_bytes)} bytes that do not parse", hint=BROKEN_HINT) from error
     if not model.graph.node or not model.graph.output:
-        raise InvalidModel("not a complete ONNX file: the graph has no nodes or no outputs")
+        raise InvalidModel("not a complete ONNX file: the graph has no nodes or no outputs", hint=BROKEN_HINT)
     return model
 
 
@@ -98,6 +105,8 @@ def _check_versions(model: onnx.ModelProto) -> None:
         raise InvalidModel("the model carries training graphs", hint="Export it for inference.")
     versions = {entry.domain: entry.version for entry in model.opset_import}
     opset = versions.get("", versions.get("ai.onnx", 0))
+    if not opset:
+        raise InvalidModel("the model names no opset", hint=BROKEN_HINT)
     if not _MIN_OPSET <= opset <= _MAX_OPSET:
         raise InvalidModel(
             f"the model needs opset {opset}; {_MIN_OPSET} to {_MAX_OPSET} are supported",
@@ -122,18 +131,18 @@ def _tensors(message: Message) -> Iterator[onnx.TensorProto]:
 def _check_tensor(tensor: onnx.TensorProto, max_bytes: int) -> None:
     name = tensor.name[:80] or "an unnamed tensor"
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-        raise InvalidModel(f"{name} keeps its data in another file (external data)")
+        raise InvalidModel(f"{name} keeps its data in another file (external data)", hint=_ONE_FILE_HINT)
     if any(size < 0 for size in tensor.dims):
-        raise InvalidModel(f"{name} declares a negative size {list(tensor.dims)[:8]}")
+        raise InvalidModel(f"{name} declares a negative size {list(tensor.dims)[:8]}", hint=BROKEN_HINT)
     declared = prod(tensor.dims) * _ITEM_BITS.get(tensor.data_type, 8) // 8
     if declared > max_bytes:
-        raise InvalidModel(f"{name} declares {declared} bytes; at most {max_bytes} are accepted")
+        raise InvalidModel(f"{name} declares {declared} bytes; at most {max_bytes} are accepted", hint=_SMALLER_HINT)
     if tensor.HasField("raw_data"):
         complete = tensor.data_type == onnx.TensorProto.STRING or len(tensor.raw_data) >= declared
     else:  # a varint takes at least one byte for a value of at most eight
         complete = declared <= 8 * tensor.ByteSize()
     if not complete:
-        raise InvalidModel(f"{name} declares {declared} bytes but carries fewer")
+        raise InvalidModel(f"{name} declares {declared} bytes but carries fewer", hint=BROKEN_HINT)
 
 
 def _light(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[onnx.TensorProto]]:
@@ -167,7 +176,7 @@ def _check_structure(model: onnx.ModelProto, emptied: list[onnx.TensorProto]) ->
     try:
         onnx.checker.check_model(model)
     except _SHAPE_ERRORS as error:
-        raise InvalidModel(f"the graph is malformed: {_first_line(error)}") from error
+        raise InvalidModel(f"the graph is malformed: {_first_line(error)}", hint=BROKEN_HINT) from error
 
 
 def _with_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -179,7 +188,9 @@ def _with_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
     try:
         inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except _SHAPE_ERRORS as error:
-        raise InvalidModel(f"the sizes in the graph contradict each other: {_first_line(error)}") from error
+        raise InvalidModel(
+            f"the sizes in the graph contradict each other: {_first_line(error)}", hint=BROKEN_HINT
+        ) from error
     return inferred
 
 
@@ -189,10 +200,16 @@ def _check_sizes(graph: onnx.GraphProto, limits: GraphLimits) -> None:
         tensor = value.type.tensor_type
         size = prod(max(dim.dim_value, 1) for dim in tensor.shape.dim) * _ITEM_BITS.get(tensor.elem_type, 8) // 8
         if size > limits.tensor_bytes:
-            raise InvalidModel(f"{value.name[:80]} would take {size} bytes; at most {limits.tensor_bytes} are accepted")
+            raise InvalidModel(
+                f"{value.name[:80]} would take {size} bytes; at most {limits.tensor_bytes} are accepted",
+                hint=_SMALLER_HINT,
+            )
         total += size
     if total > limits.total_bytes:
-        raise InvalidModel(f"the graph's tensors add up to {total} bytes; at most {limits.total_bytes} are accepted")
+        raise InvalidModel(
+            f"the graph's tensors add up to {total} bytes; at most {limits.total_bytes} are accepted",
+            hint=_SMALLER_HINT,
+        )
 
 
 def _first_line(error: Exception) -> str:

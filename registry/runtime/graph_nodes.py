@@ -9,6 +9,7 @@ from onnx import numpy_helper
 from registry.errors import InvalidModel
 
 _STANDARD = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+_PLAIN_HINT = "Export the model for inference: the graph of a trained network needs no such program."
 _LOOPS = frozenset({"Loop", "Scan"})
 # What quantizers and exporters for ONNX Runtime write; everything else of that domain stays out.
 _MICROSOFT = frozenset(
@@ -83,7 +84,9 @@ def check_nodes(model: onnx.ModelProto, limits: NodeLimits) -> None:
     """
     functions = {(function.domain, function.name): function for function in model.functions}
     if len(functions) != len(model.functions):  # a call names one of them by its overload alone
-        raise InvalidModel("the model has functions of one name, of which nobody can tell which is called")
+        raise InvalidModel(
+            "the model has functions of one name, of which nobody can tell which is called", hint=_PLAIN_HINT
+        )
     walk = _Walk(limits, functions)
     for key in functions:
         _count_function(walk, key)
@@ -93,9 +96,9 @@ def check_nodes(model: onnx.ModelProto, limits: NodeLimits) -> None:
 
 def _count_function(walk: _Walk, key: tuple[str, str]) -> int:
     if key in walk.open_calls:
-        raise InvalidModel(f"function {key[1][:80]} calls itself")
+        raise InvalidModel(f"function {key[1][:80]} calls itself", hint=_PLAIN_HINT)
     if len(walk.open_calls) > 32:
-        raise InvalidModel("functions call each other more than 32 deep")
+        raise InvalidModel("functions call each other more than 32 deep", hint=_PLAIN_HINT)
     if key not in walk.measured:
         walk.open_calls.append(key)
         nodes = walk.functions[key].node
@@ -108,7 +111,7 @@ def _count_function(walk: _Walk, key: tuple[str, str]) -> int:
 def _count_nodes(walk: _Walk, nodes: Iterable[onnx.NodeProto], rounds: dict[str, int], depth: int, loops: int) -> int:
     """Nodes of one graph with its subgraphs and called functions; raises at the first that is refused."""
     if depth > walk.limits.depth:
-        raise InvalidModel(f"subgraphs nest deeper than {walk.limits.depth}")
+        raise InvalidModel(f"subgraphs nest deeper than {walk.limits.depth}", hint=_PLAIN_HINT)
     total = 0
     for node in nodes:
         total += 1
@@ -128,7 +131,7 @@ def _count_nodes(walk: _Walk, nodes: Iterable[onnx.NodeProto], rounds: dict[str,
             _check_rounds(node, rounds[node.input[0]] * body, walk.limits)
         total += body
         if total > walk.limits.nodes:
-            raise InvalidModel(f"the graph has more than {walk.limits.nodes} nodes")
+            raise InvalidModel(f"the graph has more than {walk.limits.nodes} nodes", hint=_PLAIN_HINT)
     return total
 
 
@@ -143,27 +146,33 @@ def _check_operator(node: onnx.NodeProto) -> None:
         return
     raise InvalidModel(
         f"{where} uses operator {node.op_type[:80]} of domain {node.domain[:80]!r}; supported are the standard "
-        "operators, ai.onnx.ml, and the quantized operators of com.microsoft"
+        "operators, ai.onnx.ml, and the quantized operators of com.microsoft",
+        hint="Export the model with standard operators only.",
     )
 
 
 def _check_loop(node: onnx.NodeProto, rounds: dict[str, int], loops: int, limits: NodeLimits) -> None:
     name = node.name[:80] or node.op_type
     if loops > 1:
-        raise InvalidModel(f"{name} is a loop inside a loop or a function")
+        raise InvalidModel(f"{name} is a loop inside a loop or a function", hint=_PLAIN_HINT)
     if node.op_type == "Scan":  # as many rounds as the scanned axis is long
         return
     count = rounds.get(node.input[0]) if node.input else None
     if count is None:
-        raise InvalidModel(f"{name} is a Loop whose number of rounds is not a constant")
+        raise InvalidModel(f"{name} is a Loop whose number of rounds is not a constant", hint=_PLAIN_HINT)
     if count > limits.loop_rounds:
-        raise InvalidModel(f"{name} is a Loop of {count} rounds; at most {limits.loop_rounds} are accepted")
+        raise InvalidModel(
+            f"{name} is a Loop of {count} rounds; at most {limits.loop_rounds} are accepted", hint=_PLAIN_HINT
+        )
 
 
 def _check_rounds(node: onnx.NodeProto, nodes: int, limits: NodeLimits) -> None:
     if nodes > limits.loop_nodes:
         name = node.name[:80] or node.op_type
-        raise InvalidModel(f"{name} is a Loop that runs {nodes} nodes in all; at most {limits.loop_nodes} are accepted")
+        raise InvalidModel(
+            f"{name} is a Loop that runs {nodes} nodes in all; at most {limits.loop_nodes} are accepted",
+            hint=_PLAIN_HINT,
+        )
 
 
 def _subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:

@@ -14,6 +14,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from registry.errors import InvalidModel
 from registry.runtime.protobuf_wire import BYTES, fields
 
+BROKEN_HINT = "The file is cut off or broken: copy it again, or export the model anew."
+_SIMPLER_HINT = "Export it anew: a graph that an exporter writes for inference has far fewer parts."
 _NUMBER_BYTES = {
     FieldDescriptor.CPPTYPE_INT32: 4,
     FieldDescriptor.CPPTYPE_UINT32: 4,
@@ -67,13 +69,13 @@ def check_parts(data: bytes, most_nodes: int, limits: PartLimits | None = None) 
                     hint="Save its tensors as raw data, as numpy_helper.from_array does.",
                 )
     except ValueError as error:
-        raise InvalidModel(f"not an ONNX file: {len(data)} bytes that do not parse") from error
+        raise InvalidModel(f"not an ONNX file: {len(data)} bytes that do not parse", hint=BROKEN_HINT) from error
 
 
 def _refuse(nodes: int, most_nodes: int) -> None:
     if nodes > most_nodes:
-        raise InvalidModel(f"the graph has more than {most_nodes} nodes")
-    raise InvalidModel("the model is of more small parts than any graph of so many nodes needs")
+        raise InvalidModel(f"the graph has more than {most_nodes} nodes", hint=_SIMPLER_HINT)
+    raise InvalidModel("the model is of more small parts than any graph of so many nodes needs", hint=_SIMPLER_HINT)
 
 
 @lru_cache(maxsize=1)

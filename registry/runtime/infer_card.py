@@ -198,6 +198,7 @@ def _round_up(size: int, stride: int) -> int:
 
 
 def _description(metadata: ExportMetadata, assumed: str) -> str:
+    unread = f" Not readable in its metadata: {', '.join(metadata.unread)}." if metadata.unread else ""
     if metadata.from_exporter:
-        return "Card read from the metadata of the ONNX file."
-    return f"Card derived from the shapes of the ONNX graph. Assumed, please check: {assumed}."
+        return f"Card read from the metadata of the ONNX file.{unread}"
+    return f"Card derived from the shapes of the ONNX graph. Assumed, please check: {assumed}.{unread}"

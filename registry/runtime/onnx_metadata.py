@@ -1,7 +1,9 @@
 """What an exporter wrote about a model into the metadata of its ONNX file."""
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import onnx
 
@@ -13,7 +15,8 @@ _MAX_LABELS, _MAX_LABEL = 20_000, 120
 class ExportMetadata:
     """Ultralytics' metadata; empty where there is none.
 
-    `suppressed`: suppression is part of the graph. `keypoint_shape`: points per object and values per point.
+    `suppressed`: suppression is part of the graph. `keypoint_shape`: points per object and values per point. `unread`:
+    the keys that are there and say nothing that can be read.
     """
 
     task: str = ""
@@ -22,6 +25,7 @@ class ExportMetadata:
     size_hw: tuple[int, int] | None = None
     suppressed: bool = False
     keypoint_shape: tuple[int, int] | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def from_exporter(self) -> bool:
@@ -30,15 +34,17 @@ class ExportMetadata:
 
 
 def read_metadata(model: onnx.ModelProto) -> ExportMetadata:
-    """Ultralytics' keys (`task`, `names`, `stride`, `imgsz`, `args`, `end2end`, `kpt_shape`), where they parse."""
+    """Ultralytics' keys (`task`, `names`, `stride`, `imgsz`, `args`, `end2end`, `kpt_shape`), each by itself."""
     texts = {entry.key: entry.value for entry in model.metadata_props}
-    stride, size, arguments, points = (_literal(texts.get(key, "")) for key in ("stride", "imgsz", "args", "kpt_shape"))
+    arguments = _literal(texts.get("args", ""))
+    read = {key: how(_literal(texts.get(key, ""))) for key, how in _READ.items()}
     return ExportMetadata(
         task=texts.get("task", ""),
-        labels=_labels(_literal(texts.get("names", ""))),
-        stride=stride if isinstance(stride, int) and 1 <= stride <= 256 else 0,
-        size_hw=_pair(size),
-        keypoint_shape=_pair(points),
+        labels=read["names"] or (),
+        stride=read["stride"] or 0,
+        size_hw=read["imgsz"],
+        keypoint_shape=read["kpt_shape"],
+        unread=tuple(key for key, value in read.items() if texts.get(key) and not value),
         suppressed=(isinstance(arguments, dict) and arguments.get("nms") is True) or texts.get("end2end") == "True",
     )
 
@@ -58,6 +64,8 @@ def _labels(value: object) -> tuple[str, ...]:
     """Class names from {0: "cat", …} or ["cat", …]; an unnamed class becomes "class 3"."""
     if isinstance(value, list | tuple):
         value = dict(enumerate(value))
+    if isinstance(value, dict):
+        value = {int(key) if isinstance(key, str) and key.isdecimal() else key: name for key, name in value.items()}
     if not isinstance(value, dict) or not value or not all(isinstance(key, int) and key >= 0 for key in value):
         return ()
     count = max(value) + 1
@@ -77,3 +85,15 @@ def _pair(value: object) -> tuple[int, int] | None:
     if not (isinstance(first, int) and isinstance(second, int) and 1 <= first <= 8192 and 1 <= second <= 8192):
         return None
     return first, second
+
+
+def _stride(value: object) -> int:
+    return value if isinstance(value, int) and 1 <= value <= 256 else 0
+
+
+_READ: dict[str, Callable[[object], Any]] = {
+    "names": _labels,
+    "stride": _stride,
+    "imgsz": _pair,
+    "kpt_shape": _pair,
+}

@@ -17,6 +17,7 @@ from registry.runtime.host_choice import Backend
 from registry.runtime.machine import usable_memory
 from registry.runtime.providers import CPU, PROVIDERS, load_gpu_libraries, possible, providers_of, why_not
 from registry.runtime.run_deadline import BUILD_SECONDS, RUN_SECONDS, WATCHDOG, too_slow
+from registry.runtime.runtime_words import NoRoom, runtime_words
 from registry.vision.tensor import Tensor
 
 _ARENA_LEAST = 1 << 30
@@ -88,7 +89,7 @@ class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
             if run.ended:
                 raise too_slow(seconds) from error
             if _NO_ROOM in str(error):
-                raise RuntimeError(
+                raise NoRoom(
                     f"the runs of all models may take {arena_bytes() >> 20:,} MiB, and this one asked for more"
                 ) from error
             raise
@@ -136,7 +137,10 @@ def raw_session(
     except ORT_ERRORS as error:
         if backend.on_gpu:
             raise _not_started(backend, reason_of(error)) from error
-        raise InvalidModel(f"ONNX Runtime cannot build the graph: {reason_of(error)}") from error
+        raise InvalidModel(
+            f"ONNX Runtime cannot build the graph: {runtime_words(error)}",
+            hint="Export the model anew, with opset 17 and standard operators.",
+        ) from error
     if session.get_providers()[0] != wanted:
         raise _not_started(backend)
     session._model_bytes = None  # kept for a change of providers only, which would double the model's memory
@@ -201,7 +205,10 @@ def run_graph(session: BoundedSession, inputs: Mapping[str, npt.NDArray[np.gener
         answers = session.run(None, dict(inputs))
     except ORT_ERRORS as error:
         shapes = ", ".join(str(value.shape) for value in inputs.values())
-        raise InvalidModel(f"the graph failed on an input of {shapes}: {reason_of(error)}") from error
+        raise InvalidModel(
+            f"the graph failed on an input of {shapes}: {runtime_words(error)}",
+            hint="Try another picture; where each of them fails, export the model anew.",
+        ) from error
     return tuple(np.asarray(answer, np.float32) for answer in answers)
 
 

@@ -7,10 +7,19 @@ _LAST_TAG = (1 << 32) - 1
 _VARINT_BYTES = 10
 
 
+class CutOff(ValueError):
+    """The last field of a message says that it is longer than what is there."""
+
+    def __init__(self, number: int, wire: int, place: int) -> None:
+        super().__init__(f"the field at byte {place} is cut off")
+        self.field = number, wire
+
+
 def fields(data: bytes, place: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """(number, wire type, start, stop) of each field of the message in data[place:end]; what it holds is skipped.
 
     Raises ValueError where the bytes are no message; groups, which nothing here writes, are none.
+    CutOff is one where a field goes on beyond the end.
     """
     while place < end:
         tag, start = _varint(data, place, end)
@@ -29,7 +38,7 @@ def fields(data: bytes, place: int, end: int) -> Iterator[tuple[int, int, int, i
         else:
             raise ValueError(f"byte {place} begins a field of wire type {wire}")
         if stop > end:
-            raise ValueError(f"the field at byte {place} is cut off")
+            raise CutOff(number, wire, place)
         yield number, wire, start, stop
         place = stop
 
