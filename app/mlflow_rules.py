@@ -4,7 +4,7 @@ import re
 
 from registry.access import Action, Actor, require
 from registry.access.permissions import allowed
-from registry.errors import Forbidden
+from registry.errors import Forbidden, NotFound, RegistryError
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REGISTRY = ("registered-models", "model-versions")
@@ -62,6 +62,13 @@ def operation(path: str) -> str:
 def changes_registry(method: str, path: str) -> bool:
     """Whether a request to MLflow may change registered models."""
     return writes(method, path) and any(word in path for word in _REGISTRY)
+
+
+def failure(path: str) -> RegistryError | None:
+    """What a failure of MLflow's at this path means: for a file that it cannot find it fails in several ways."""
+    if path.rstrip("/").endswith("get-artifact"):
+        return NotFound("MLflow has no such file", hint="`artifacts/list` names the files of a run.")
+    return None
 
 
 def worth_a_row(method: str, path: str) -> bool:

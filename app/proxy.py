@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import anyio.to_thread
@@ -36,6 +38,8 @@ _HOP_BY_HOP = frozenset(
 )
 _NOT_FORWARDED = _HOP_BY_HOP | {"host", "authorization", "cookie", "origin", "referer", "x-forwarded-host", "forwarded"}
 _NOT_RETURNED = _HOP_BY_HOP | {"server", "date", "set-cookie"}
+_LOGGED_BYTES = 2_000
+_log = logging.getLogger(__name__)
 _TIMEOUT = httpx.Timeout(60.0, connect=3.0, read=300.0)
 
 
@@ -45,6 +49,7 @@ class Proxy:
 
     `upstream` is asked for each request, because a restarted server may listen elsewhere; it may raise Unavailable.
     `admit` is asked with actor, method and path, and raises where something may not be done there.
+    `failed` is asked with a path at which the server failed, for what to tell instead of `unavailable`.
     `headers` are added to what goes up, for a server that wants its own proof; `greeting` takes the place of the
     first text that a websocket's client says, for one that wants it there.
     """
@@ -53,6 +58,7 @@ class Proxy:
     upstream: Callable[[], str]
     admit: Callable[[Actor, str, str], None]
     unavailable: type[Unavailable] = Unavailable
+    failed: Callable[[str], RegistryError | None] = field(default=lambda _path: None)
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     greeting: str = field(default="", repr=False)
     client: httpx.AsyncClient = field(
@@ -79,9 +85,23 @@ class Proxy:
             return error_response(error, request.scope)
         except ClientDisconnect:
             return Response(status_code=499)
+        if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return error_response(await self._failure(request, answer), request_id)
         response = StreamingResponse(_stream(answer), answer.status_code)
         response.raw_headers = _returned(answer)
         return response
+
+    async def _failure(self, request: Request, answer: httpx.Response) -> RegistryError:
+        """What is told of a request that the server failed at; what it said of itself, paths perhaps, is logged."""
+        told = b""
+        with contextlib.suppress(httpx.HTTPError):
+            async for part in _stream(answer):
+                told += part
+                if len(told) > _LOGGED_BYTES:
+                    break
+        path = request.scope["path"]
+        _log.warning("%s failed at %s %s: %r", self.name, request.method, path, told[:_LOGGED_BYTES])
+        return self.failed(path) or self.unavailable(f"{self.name} failed at this request")
 
     async def _ask(self, request: Request) -> httpx.Response:
         url = await self._url(request.scope)

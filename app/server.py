@@ -58,7 +58,13 @@ def build(platform: Platform) -> Gate:
     """The application over an opened platform. Streamlit allows one per process."""
     _configure_streamlit(platform)
     session.hold(platform)
-    mlflow = Proxy("MLflow", lambda: mlflow_url(platform.settings), mlflow_rules.admit, unavailable=MlflowUnavailable)
+    mlflow = Proxy(
+        "MLflow",
+        lambda: mlflow_url(platform.settings),
+        mlflow_rules.admit,
+        unavailable=MlflowUnavailable,
+        failed=mlflow_rules.failure,
+    )
     prefect = PrefectUi.of(platform.settings, platform.database)
     guard = MlflowGuard(mlflow, lambda: mlflow_url(platform.settings), platform.settings.models_experiment)
 

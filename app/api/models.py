@@ -124,13 +124,25 @@ class DamagedOut(BaseModel):
     detail: str
 
 
+class StrayOut(BaseModel):
+    """An alias that is answered with another version than it names."""
+
+    alias: str
+    named: int = Field(description="the version that MLflow has under the alias")
+    answers: int = Field(description="the version that answers in its place")
+    problem: str = Field(description="why the named version cannot be served")
+
+
 class ModelDetail(ModelOut):
     """A registered model with its versions, newest first; `damaged` are those that are not what was registered."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**_MODEL, "versions": [_VERSION], "damaged": []}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_MODEL, "versions": [_VERSION], "damaged": [], "strays": []}]}
+    )
 
     versions: list[VersionOut]
     damaged: list[DamagedOut]
+    strays: list[StrayOut] = Field(description="aliases that this server answers with another version than they name")
 
 
 class VersionPage(BaseModel):
@@ -207,6 +219,7 @@ def get_model(model_id: ModelId, rooms: Rooms, caller: Caller) -> Any:
     return model.to_dict() | {
         "versions": [version_dict(each) for each in found.versions],
         "damaged": [each.to_dict() for each in found.damaged],
+        "strays": [each.to_dict() for each in rooms.serving.strays(model)],
     }
 
 

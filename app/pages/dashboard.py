@@ -4,6 +4,7 @@ import streamlit as st
 
 from app import readiness
 from app.ui.frame import card, page_header
+from app.ui.mlflow_page import mlflow_page
 from app.ui.model_row import model_row
 from app.ui.overview import Overview, health, overview
 from app.ui.session import platform, required
@@ -21,7 +22,7 @@ def draw() -> None:
     actor = required()
     actions = page_header("Dashboard", f"Welcome, {plain(actor.name, longest=40)}.")
     if allowed(actor, Action.OPEN_MLFLOW):
-        actions.link_button("Open MLflow", "/mlflow/", icon=":material/open_in_new:")
+        actions.link_button("Open MLflow", mlflow_page("models"), icon=":material/open_in_new:")
     with st.spinner("Gathering the figures"):
         seen = overview(platform(), actor)
     _figures(seen)
@@ -136,4 +137,6 @@ def _quick_links(actor: Actor) -> None:
             if allowed(actor, Action.OPEN_PREFECT) and platform().settings.jobs_here:
                 st.link_button("Prefect flow runs", "/prefect/", icon=":material/account_tree:", type="tertiary")
             if allowed(actor, Action.OPEN_MLFLOW):
-                st.link_button("MLflow experiments", "/mlflow/", icon=":material/science:", type="tertiary")
+                st.link_button(
+                    "MLflow experiments", mlflow_page("experiments"), icon=":material/science:", type="tertiary"
+                )

@@ -9,7 +9,7 @@ from app.ui import dataset_report
 from app.ui.dataset_row import TASKS, open_dataset
 from app.ui.frame import card
 from app.ui.job_row import open_job
-from app.ui.model_row import ACCESS
+from app.ui.model_row import access_choice
 from app.ui.session import platform
 from app.ui.states import error_box
 from app.ui.text import many, plain
@@ -55,7 +55,7 @@ def _form(actor: Actor) -> None:
         left, right = st.columns(2)
         name = left.text_input("Name", key="dataset_import.name", max_chars=63, placeholder="bolts-line-3")
         level = right.selectbox(
-            "Who may use it", _LEVELS, index=1, key="dataset_import.level", format_func=lambda each: ACCESS[each][0]
+            "Who may use it", _LEVELS, index=1, key="dataset_import.level", format_func=access_choice
         )
         text = left.text_input("Description", key="dataset_import.description", max_chars=LONGEST_TEXT)
         note = right.text_input("What is new in this version", key="dataset_import.note", max_chars=LONGEST_TEXT)

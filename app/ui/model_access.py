@@ -7,7 +7,7 @@ import streamlit as st
 from app.ui.attempt import attempt
 from app.ui.confirm import confirmed
 from app.ui.frame import card
-from app.ui.model_row import ACCESS
+from app.ui.model_row import ACCESS, WHO
 from app.ui.session import platform
 from app.ui.text import plain
 from registry.access import Actor
@@ -16,12 +16,6 @@ from registry.models.changes import Grant
 from registry.models.types import ModelSummary
 
 _LEVELS: tuple[AccessLevel, ...] = get_args(AccessLevel)
-_MEANINGS = {
-    "public": "everybody who can sign in",
-    "authenticated": "everybody who can sign in",
-    "premium": "engineers, and users with premium",
-    "private": "the owner, administrators, and who is named beside",
-}
 
 
 def draw(actor: Actor, model: ModelSummary) -> None:
@@ -42,7 +36,7 @@ def _level(actor: Actor, model: ModelSummary) -> None:
             index=_LEVELS.index(model.access_level),
             key=f"model.level.{model.name}.{model.access_level}",
             format_func=lambda each: ACCESS[each][0],
-            captions=[_MEANINGS[each].capitalize() for each in _LEVELS],
+            captions=[WHO[each].capitalize() for each in _LEVELS],
             label_visibility="collapsed",
         )
         st.caption("A change counts within two seconds, on pages and over HTTP.")

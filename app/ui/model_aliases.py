@@ -12,6 +12,7 @@ from app.ui.session import platform
 from app.ui.text import plain
 from registry.access import Action, Actor, allowed
 from registry.models import promotion
+from registry.models.strays import Stray
 from registry.models.types import CHAMPION, ModelSummary, ModelVersion
 
 _USUAL = (CHAMPION, "challenger")
@@ -24,7 +25,7 @@ _MEANINGS = {
 def draw(actor: Actor, model: ModelSummary, versions: Sequence[ModelVersion]) -> None:
     """The aliases; the buttons for those who may move them; the moves so far."""
     may_move = allowed(actor, Action.CHANGE_MODEL, model.target()) and not model.archived
-    _moves_not_taken(model)
+    strays = {stray.alias: stray for stray in platform().serving.strays(model)}
     with card("aliases"):
         st.subheader("Aliases", anchor=False)
         if not model.aliases:
@@ -32,6 +33,10 @@ def draw(actor: Actor, model: ModelSummary, versions: Sequence[ModelVersion]) ->
         back = promotion.ways_back(platform().models, actor, model.name) if may_move else {}
         for alias in sorted(model.aliases, key=lambda each: (each != CHAMPION, each)):
             _alias(actor, model, alias, back.get(alias), may_move=may_move)
+            if alias in strays:
+                _stray(strays[alias])
+        if CHAMPION in strays and CHAMPION not in model.aliases:
+            _stray(strays[CHAMPION])
         if may_move:
             _form(actor, model, versions)
     alias_moves.draw(actor, model)
@@ -111,12 +116,11 @@ def _remove(actor: Actor, model: ModelSummary, alias: str) -> None:
     )
 
 
-def _moves_not_taken(model: ModelSummary) -> None:
-    """Where this app still answers with the version before, and why."""
-    for (name, alias), line in platform().serving.swaps().items():
-        if name == model.name and line.problem:
-            st.warning(
-                f"{plain(alias) or 'The default'} points to version {line.wanted.version}, which cannot be served: "
-                f"{plain(line.problem)} Version {line.current.version} goes on answering.",
-                icon=":material/flag:",
-            )
+def _stray(stray: Stray) -> None:
+    """That this app answers with another version than MLflow names, and why."""
+    st.warning(
+        f"Version {stray.answers} answers: version {stray.named}, which MLflow names, cannot be served. "
+        f"{plain(stray.problem[:1].upper() + stray.problem[1:])}. "
+        f"Promote version {stray.answers} to have both agree, or repair version {stray.named}.",
+        icon=":material/flag:",
+    )

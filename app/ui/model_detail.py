@@ -14,6 +14,7 @@ from app.ui import (
     version_page,
 )
 from app.ui.frame import page_header
+from app.ui.mlflow_page import mlflow_page
 from app.ui.model_row import access_badge, alias_badges, archived_badge, is_ready, task_badge, try_model
 from app.ui.session import platform
 from app.ui.states import empty_state
@@ -48,7 +49,7 @@ def _header(actor: Actor, model: ModelSummary) -> None:
     way_back()
     actions = page_header(plain(model.name), plain(model.description, longest=240) or "No description")
     if allowed(actor, Action.OPEN_MLFLOW):
-        actions.link_button("Open in MLflow", f"/mlflow/#/models/{model.name}", icon=":material/open_in_new:")
+        actions.link_button("Open in MLflow", mlflow_page(f"models/{model.name}"), icon=":material/open_in_new:")
     if is_ready(model) and actions.button("Try it", key="model.try", type="primary", icon=":material/play_arrow:"):
         try_model(model.name)
     with st.container(horizontal=True, gap="small"):

@@ -5,7 +5,7 @@ from typing import get_args
 import streamlit as st
 
 from app.ui.frame import card
-from app.ui.model_row import ACCESS, TASKS, open_model
+from app.ui.model_row import TASKS, access_choice, open_model
 from app.ui.session import platform
 from app.ui.states import error_box
 from app.ui.upload_steps import ADDING
@@ -26,9 +26,7 @@ def draw(actor: Actor) -> None:
         name = left.text_input("Name", key="register.name", max_chars=63, placeholder="parts-detector")
         tasks = {"": "As its first version"} | {task: shown[0] for task, shown in TASKS.items()}
         task = middle.selectbox("Task", list(tasks), key="register.task", format_func=tasks.__getitem__)
-        level = right.selectbox(
-            "Who may use it", _LEVELS, index=1, key="register.level", format_func=lambda each: ACCESS[each][0]
-        )
+        level = right.selectbox("Who may use it", _LEVELS, index=1, key="register.level", format_func=access_choice)
         description = st.text_input("Description", key="register.description", max_chars=400)
         if not st.form_submit_button("Register", type="primary", icon=":material/label:"):
             return

@@ -21,6 +21,12 @@ ACCESS = {
     "premium": ("Premium", "star"),
     "private": ("Private", "lock"),
 }
+WHO = {
+    "public": "everybody with an account here",
+    "authenticated": "everybody with an account here, as with Public",
+    "premium": "engineers, and users with premium",
+    "private": "the owner, administrators, and people it is granted to",
+}
 
 
 def task_badge(task: str) -> None:
@@ -32,7 +38,13 @@ def task_badge(task: str) -> None:
 def access_badge(level: str) -> None:
     """Who may see the model."""
     label, icon = ACCESS.get(level, (level, "lock"))
-    st.badge(badge_text(label), icon=f":material/{icon}:", color="gray")
+    who = WHO.get(level, "")
+    st.badge(badge_text(label), icon=f":material/{icon}:", color="gray", help=who[:1].upper() + who[1:] or None)
+
+
+def access_choice(level: str) -> str:
+    """A level as a form offers it: its name, and who may then use what it is given to."""
+    return f"{ACCESS[level][0]}: {WHO[level]}"
 
 
 def alias_badges(model: ModelSummary, most: int = 4) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.ui import upload_steps
 from app.ui.frame import card
-from app.ui.model_row import ACCESS
+from app.ui.model_row import access_choice
 from app.ui.session import platform
 from app.ui.upload_form import upload_form
 from registry.access import Actor
@@ -26,7 +26,7 @@ def draw(actor: Actor) -> None:
             "frozen .pb, or a zipped pair of ONNX files. It is looked at, converted to ONNX in an isolated process, "
             f"run once and registered; nothing is kept of a file that fails. Up to {limit_mb:,} MiB.]"
         )
-        sent = upload_form([(level, ACCESS[level][0]) for level in _LEVELS], "authenticated", limit_mb)
+        sent = upload_form([(level, access_choice(level)) for level in _LEVELS], "authenticated", limit_mb)
         if sent:
             st.session_state[_ID] = sent
         upload_steps.follow(actor, _ID)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.ui.facts import facts
 from app.ui.frame import card
+from app.ui.mlflow_page import mlflow_page
 from registry.access import Action, Actor, allowed
 from registry.models.types import ModelVersion, lineage_dict
 
@@ -25,4 +26,4 @@ def draw(actor: Actor, version: ModelVersion) -> None:
             }
         )
         if told["run_id"] and allowed(actor, Action.OPEN_MLFLOW):
-            st.link_button("Open the run", f"/mlflow/#/runs/{told['run_id']}", icon=":material/open_in_new:")
+            st.link_button("Open the run", mlflow_page(f"runs/{told['run_id']}"), icon=":material/open_in_new:")

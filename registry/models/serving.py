@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 
@@ -25,9 +26,10 @@ from registry.models.names import check_alias
 from registry.models.opening import Opening
 from registry.models.registry import ModelRegistry
 from registry.models.resolving import Asked, Resolver
+from registry.models.strays import Stray, strays
 from registry.models.swapping import Line, Swaps
 from registry.models.thresholds import OF_THE_CARD, Thresholds
-from registry.models.types import CHAMPION, ModelVersion
+from registry.models.types import CHAMPION, ModelSummary, ModelVersion
 from registry.runtime.adaptive_session import Host
 from registry.runtime.admission import Admission
 from registry.runtime.background import unhurried
@@ -191,6 +193,10 @@ class Serving:
     def swaps(self) -> dict[tuple[str, str], Line]:
         """What each model and alias is answered with, and why a move was not taken over."""
         return self._swaps.lines()
+
+    def strays(self, model: ModelSummary) -> Sequence[Stray]:
+        """The aliases of a model that this process answers with another version than they name."""
+        return strays(model, self._swaps.lines())
 
     def settle(self) -> None:
         """Wait until no swap is under way."""

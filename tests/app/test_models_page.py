@@ -276,10 +276,15 @@ def test_a_move_elsewhere_to_what_cannot_be_served_is_warned_of(
         assert time.monotonic() < deadline
         rooms.serving.predict(owner, picture, model=shared)
     [said] = [box.value for box in _draw(_detail, owner, shared, tab="Versions").warning]
-    assert said.startswith("The default points to version 3, which cannot be served: ")
-    assert said.endswith(" Version 2 goes on answering.")
+    assert said.startswith("Version 2 answers: version 3, which MLflow names, cannot be served. ")
+    assert said.endswith(" Promote version 2 to have both agree, or repair version 3.")
+    [stray] = rooms.serving.strays(rooms.models.get(owner, shared))
+    assert (stray.alias, stray.named, stray.answers) == (CHAMPION, 3, 2)
+    assert rooms.models.get(owner, shared).aliases[CHAMPION] == stray.named
+    assert rooms.serving.predict(owner, picture, model=shared).version.version == stray.answers
     rooms.serving.move_alias(owner, shared, CHAMPION, 1)
     assert not _draw(_detail, owner, shared, tab="Versions").warning
+    assert not rooms.serving.strays(rooms.models.get(owner, shared))
 
 
 def test_an_upload_whose_alias_stayed_says_so_beside_its_success(

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
@@ -52,6 +52,10 @@ async def _packed(_request: Request) -> Response:
     return Response(gzip.compress(b"hello" * 100), headers={"content-encoding": "gzip"}, media_type="text/plain")
 
 
+async def _broken(_request: Request) -> Response:
+    return PlainTextResponse("the database sqlite:////home/secret/mlflow.db is not there", 500)
+
+
 async def _moved(request: Request) -> Response:
     return RedirectResponse(str(request.url.replace(path="/mlflow/there", query="")), 302)
 
@@ -67,6 +71,7 @@ UPSTREAM = Starlette(
         Route("/mlflow/drip", _drip),
         Route("/mlflow/packed", _packed),
         Route("/mlflow/moved", _moved),
+        Route("/mlflow/broken", _broken),
         WebSocketRoute("/mlflow/events", _socket),
         Route("/{path:path}", _echo, methods=["GET", "POST", "PATCH", "DELETE", "PUT"]),
     ]
@@ -178,6 +183,15 @@ def test_a_server_that_is_down_answers_503_in_the_error_shape(
     with _front(people, serve, f"http://127.0.0.1:{free_port()}/mlflow") as host:
         answer = httpx.get(f"http://{host}/mlflow/", headers=engineer, timeout=60)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "mlflow_unavailable")
+
+
+def test_what_a_server_says_of_its_own_failure_stays_in_the_log(
+    front: str, engineer: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = httpx.get(f"{front}/mlflow/broken", headers=engineer, timeout=60)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "mlflow_unavailable")
+    assert "secret" not in answer.text
+    assert "sqlite:////home/secret/mlflow.db" in caplog.text
 
 
 def test_websockets_pass_both_ways(front: str, engineer: dict[str, str]) -> None:

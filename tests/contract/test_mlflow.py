@@ -221,3 +221,20 @@ def test_an_administrator_creates_and_renames_models_still(api: httpx.Client) ->
     api.post(f"{BASE}/registered-models/rename", json=renamed).raise_for_status()
     assert api.get("/api/v1/models/made-there").json()["name"] == "made-there"
     api.delete("/api/v1/models/made-there").raise_for_status()
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("model-versions/get-artifact", {"name": MODEL, "version": "1", "path": "no-such-file"}),
+        ("get-artifact", {"path": "long" * 100}),
+    ],
+)
+def test_a_file_that_mlflow_does_not_have_is_not_found_and_no_place_is_told(
+    engineer: httpx.Client, version: dict[str, Any], path: str, asked: dict[str, str], platform: Running
+) -> None:
+    run = {} if "name" in asked else {"run_id": version["run_id"]}
+    answer = engineer.get(f"/mlflow/{path}", params=asked | run)
+    refusal(answer, 404, "not_found")
+    assert "sqlite" not in answer.text
+    assert str(platform.settings.home) not in answer.text
