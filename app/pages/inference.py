@@ -37,14 +37,15 @@ def _run(actor: Actor) -> None:
     if not models:
         empty_state("frame_inspect", "No model to run yet", "As soon as one is published you can try it here.")
         return
-    left, right = st.columns([0.6, 0.4], gap="medium")
-    with left, card("picture"):
-        pictures = choose_pictures()
-    with right, card("model"):
+    controls, answers = st.columns([0.32, 0.68], gap="medium")  # side by side: an answer is seen without scrolling
+    chosen = controls.container()
+    with controls, card("picture"):
+        pictures = choose_pictures(across=2)
+    with chosen, card("model"):
         st.subheader("Model", anchor=False)
         first = choose_model("inference", models, st.query_params.get("model", ""))
         if first.model.task == Task.PROMPT:
-            st.markdown(":gray[Mark on the picture below what is to be cut out.]")
+            st.markdown(":gray[Mark on the picture what is to be cut out.]")
         else:
             second = choose_second("inference", models, first)
             pressed = st.button(
@@ -55,11 +56,14 @@ def _run(actor: Actor) -> None:
                 width="stretch",
                 disabled=not pictures,
             )
-    if first.model.task == Task.PROMPT:
-        prompting.draw(actor, pictures, first)
-        return
-    if pressed:
-        inference_run.run(actor, pictures, first, second)
-    found = inference_run.last_run()
-    if found:
-        results.draw(found)
+    with answers:
+        if first.model.task == Task.PROMPT:
+            prompting.draw(actor, pictures, first)
+            return
+        if pressed:
+            inference_run.run(actor, pictures, first, second)
+        found = inference_run.last_run()
+        if found:
+            results.draw(found)
+        elif not pressed:
+            empty_state("frame_inspect", "Nothing run yet", "Choose a model and a picture, then press Run.")

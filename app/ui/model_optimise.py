@@ -14,7 +14,7 @@ from registry.jobs.tuning_parameters import CLASS_BOUND, FORM_TITLES, FORMS, Opt
 from registry.models.types import ModelSummary, ModelVersion
 from registry.records import Job
 from registry.tuning.data import STARTER, STARTER_TASKS
-from registry.tuning.dataset_data import teaches
+from registry.tuning.dataset_data import fits, teaches
 
 _LABELS = tuple("0123456789")
 _SHOWN = 5
@@ -85,13 +85,13 @@ def _form(actor: Actor, versions: Sequence[ModelVersion], offered: Sequence[str]
 
 
 def _datasets(actor: Actor, version: ModelVersion) -> list[str]:
-    """Those whose classes the model knows, the newest version of each."""
-    known = set(version.card.labels)
+    """Those whose classes and key points the model knows, the newest version of each."""
+    datasets = platform().datasets
     fitting = [
         f"{each.record.name}/{each.newest.number}"
         for task in teaches(version.card)
-        for each in platform().datasets.list(actor, task=task.value, size=500)[0]
-        if set(each.newest.classes) <= known
+        for each in datasets.list(actor, task=task.value, size=500)[0]
+        if fits(datasets, actor, each, version.card)
     ]
     has_starter = version.card.labels == _LABELS and version.card.task in STARTER_TASKS
     return fitting + ([STARTER] if has_starter else [])

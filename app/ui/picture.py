@@ -19,8 +19,11 @@ _SOURCES = {
 }
 
 
-def choose_pictures(page: str = "picture") -> Sequence[Picture]:
-    """Draw the ways to a picture; answers what is chosen, nothing where it cannot be used. `page` keeps keys apart."""
+def choose_pictures(page: str = "picture", across: int = 4) -> Sequence[Picture]:
+    """Draw the ways to a picture; answers what is chosen, nothing where it cannot be used.
+
+    `page` keeps keys apart; `across` samples are in a row.
+    """
     st.subheader("Picture", anchor=False)
     source = st.segmented_control(
         "Source",
@@ -36,7 +39,7 @@ def choose_pictures(page: str = "picture") -> Sequence[Picture]:
     if source == "camera":
         taken = st.camera_input("Take a picture", key=f"{page}.camera", label_visibility="collapsed")
         return [Picture("camera.jpg", taken.getvalue())] if taken is not None else []
-    return _sample(page)
+    return _sample(page, across)
 
 
 def upload_pictures(page: str) -> Sequence[Picture]:
@@ -58,13 +61,13 @@ def upload_pictures(page: str) -> Sequence[Picture]:
     return [Picture(file.name, file.getvalue()) for file in sent]
 
 
-def _sample(page: str) -> Sequence[Picture]:
+def _sample(page: str, across: int) -> Sequence[Picture]:
     found = samples()
     if not found:
         st.markdown(":gray[No samples are installed here. Use a photo of your own.]")
         return []
     chosen = _chosen(page, found)
-    _gallery(page, found, chosen)
+    _gallery(page, found, chosen, across)
     return [Picture(chosen.name, chosen.path.read_bytes())]
 
 
@@ -73,13 +76,13 @@ def _chosen(page: str, found: Sequence[Sample]) -> Sample:
     return next((sample for sample in found if sample.name == name), found[0])
 
 
-def _gallery(page: str, found: Sequence[Sample], chosen: Sample) -> None:
+def _gallery(page: str, found: Sequence[Sample], chosen: Sample, across: int) -> None:
     def choose(name: str) -> None:
         st.session_state[f"{page}.chosen"] = name
 
-    columns = st.columns(4, gap="small")
+    columns = st.columns(across, gap="small")
     for index, sample in enumerate(found):
-        with columns[index % 4], st.container(key=f"sample_{index}", gap="xsmall"):
+        with columns[index % across], st.container(key=f"sample_{index}", gap="xsmall"):
             st.image(thumbnail(sample.path), width="stretch")
             picked = sample.name == chosen.name
             st.button(

@@ -124,7 +124,7 @@ def _show(actor: Actor, picture: Picture, image_bgr: ImageBgr, marks: _Marks, ke
         _picture(picture, drawn, (image_bgr.shape[1], image_bgr.shape[0]), marks)
         if answer and kept:
             run = Run((Looked(picture, kept, None),), ())
-            downloads.draw(run, picture.name, answer, body, wanted)
+            downloads.draw(run, picture.name, answer, None, wanted)
             if st.button("Keep in the history", key="prompting.keep", icon=":material/bookmark_add:", type="tertiary"):
                 remember(actor, kept, picture.name)
                 st.toast("Kept in the history", icon=":material/bookmark_added:")

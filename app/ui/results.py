@@ -57,7 +57,7 @@ def _one(run: Run, looked: Looked) -> None:
             comparing.draw(answer, second)
         if len(run.looked) > 1:
             pager(_PICTURE, len(run.looked), 1, "picture")
-        downloads.draw(run, looked.picture.name, answer, body, wanted)
+        downloads.draw(run, looked.picture.name, answer, second, wanted)
     with right:
         if second is None:
             result.rows(body)

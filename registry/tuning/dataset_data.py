@@ -9,7 +9,7 @@ from registry.access import Actor
 from registry.errors import InvalidInput
 from registry.runtime.card import ModelCard, Task
 from registry.training.datasets.annotations import IMAGES
-from registry.training.datasets.catalogue import Datasets
+from registry.training.datasets.catalogue import Datasets, DatasetSummary
 from registry.training.datasets.reference import parse_reference
 from registry.training.datasets.sample import DatasetTask, LabelledObject, Sample
 from registry.training.scene_folder import LabelledImage
@@ -52,6 +52,19 @@ def open_registered(datasets: Datasets, actor: Actor, reference: str, card: Mode
         _some(splits["train"], CALIBRATION_MOST, read),
         _some(held_out, HELD_OUT_MOST, read),
     )
+
+
+def fits(datasets: Datasets, actor: Actor, summary: DatasetSummary, card: ModelCard) -> bool:
+    """Whether the newest version of a dataset of the right task can judge a model: its classes, and its key points.
+
+    Only for a model with key points is the version opened. Raises as `Datasets.open`.
+    """
+    if not set(summary.newest.classes) <= set(card.labels):
+        return False
+    if card.keypoint_shape is None:
+        return True
+    opened = datasets.open(actor, summary.record.name, summary.newest.number)
+    return opened.dataset.keypoints == card.keypoint_shape[0]
 
 
 def teaches(card: ModelCard) -> tuple[DatasetTask, ...]:

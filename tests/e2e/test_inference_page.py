@@ -107,6 +107,17 @@ def test_several_pictures_are_run_and_the_broken_one_is_named(window: Page, lab:
     expect(window.locator(".st-key-card_result_picture").get_by_text("pagoda-1280.jpg")).to_be_visible()
 
 
+def test_the_answer_is_seen_without_scrolling(window: Page) -> None:
+    window.set_viewport_size({"width": 1366, "height": 768})
+    image = window.locator(".st-key-card_result_picture img")
+    expect(image).to_be_visible()
+    box = image.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 768
+    expect(window.get_by_role("button", name="Run", exact=True)).to_be_in_viewport()
+    window.set_viewport_size({"width": 1440, "height": 900})
+
+
 def test_a_slider_filters_without_another_prediction(window: Page, lab: Running) -> None:
     before = objects(window)
     assert before >= 3
@@ -154,6 +165,20 @@ def test_two_versions_are_compared_in_three_ways(window: Page) -> None:
     shown = "figure => getComputedStyle(figure).animationName"
     assert [figure.evaluate(shown) for figure in figures.all()] == ["none", "nx-blink"]
     assert all(image.evaluate("image => image.naturalWidth > 100") for image in picture.locator("img").all())
+
+
+def test_both_answers_of_a_comparison_can_be_taken_along(window: Page) -> None:
+    buttons = window.get_by_role("button", name="JSON", exact=True)
+    expect(buttons).to_have_count(2)
+    for number, button in enumerate(buttons.all(), start=1):
+        with window.expect_download() as download:
+            button.click()
+        assert download.value.suggested_filename.endswith(f"-{DETECTOR}-v{number}.json")
+        assert json.loads(download.value.path().read_bytes())["model"]["version"] == number
+    with zipfile.ZipFile(io.BytesIO(saved(window, "All as ZIP"))) as archive:
+        tables = {name for name in archive.namelist() if name.endswith(".json")}
+        stems = ("lake-1280", "pagoda-1280", "paper-192")
+        assert tables == {f"{stem}-{DETECTOR}-v{number}.json" for stem in stems for number in (1, 2)}
 
 
 def test_the_history_has_it_all_and_forgets(window: Page) -> None:

@@ -82,7 +82,8 @@ def test_whatever_the_proof_stumbles_over_is_told_and_counted_and_moves_nothing(
     with pytest.raises(refused_as, match=r"version 2 of .* champion stays where it is") as refused:
         serving.move_alias(engineer, two, CHAMPION, 2)
     assert type(refused.value) is refused_as
-    assert str(error) in refused.value.message
+    told = str(error) if isinstance(error, RegistryError) else "something went wrong here when it was tried"
+    assert told in refused.value.message
     assert failures(serving, two) == 1
     assert models.get(engineer, two).aliases == {CHAMPION: 1}
     assert serving.predict(engineer, BLUE, model=two).version.version == 1

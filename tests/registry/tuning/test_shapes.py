@@ -17,7 +17,7 @@ from registry.testing.onnx_models import (
     blob_poser,
     blob_segmenter,
 )
-from registry.tuning.dataset_data import open_registered, teaches
+from registry.tuning.dataset_data import fits, open_registered, teaches
 from registry.tuning.tune_job import tune_as_job
 from tests.registry.tuning.works import ADA, Works, make_spots, outlined, posed, wanted
 
@@ -59,3 +59,6 @@ def test_a_dataset_with_other_key_points_or_of_another_task_is_refused(
         open_registered(works.datasets, ADA, unique, BLOB_SEGMENT_CARD)
     assert len(list(open_registered(works.datasets, ADA, unique, BLOB_CARD).held_out())) == 9
     assert teaches(COLOUR_EMBED_CARD) == ()
+    [summary] = [each for each in works.datasets.list(ADA)[0] if each.record.name == unique]
+    cards = (BLOB_POSE_CARD, face, BLOB_CARD, BLOB_CARD.model_copy(update={"labels": ("other",)}))
+    assert [fits(works.datasets, ADA, summary, card) for card in cards] == [True, False, True, False]
