@@ -8,7 +8,7 @@ from app.ui.frame import card
 from app.ui.session import platform
 from app.ui.text import many
 from registry.access import Action, Actor, allowed
-from registry.models.registering import LONGEST_DESCRIPTION
+from registry.models.stated import LONGEST_DESCRIPTION
 from registry.models.types import ModelSummary
 
 

@@ -33,7 +33,8 @@ def summary(answer: Answer, body: Body) -> None:
         ("Total", _milliseconds(timing.get("total", 0.0))),
         ("Picture", f"{prediction.width} × {prediction.height}"),
     ]
-    for index, (column, (label, value)) in enumerate(zip(st.columns(len(figures)), figures, strict=True)):
+    widths = [0.85, 1, 1, 1.4]  # the last says the most
+    for index, (column, (label, value)) in enumerate(zip(st.columns(widths), figures, strict=True)):
         with column, card(f"summary_{index}"):
             st.metric(label, value)
 
