@@ -161,6 +161,7 @@ class InvalidModel(InvalidInput):
 
     code = "model_invalid"
     default_hint = "docs/models.md lists the files that are taken in, and what a model has to look like."
+    broken_hint = "The file is cut off or broken: copy it again, or export the model anew."
 
 
 class UnsupportedOutputs(InvalidModel):

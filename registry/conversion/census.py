@@ -42,7 +42,8 @@ def take_census(
             with zipfile.ZipFile(_Counted(file, limits, refusal)) as opened:
                 members = opened.infolist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
-            raise refusal(f"a zip archive that is damaged or cut off: {error}") from error
+            hint = "Compare its size with that of the original, then copy it again or pack it anew."
+            raise refusal(f"a zip archive that is damaged or cut off: {error}", hint=hint) from error
     for member in members:
         _check_name(member.filename, limits.name, refusal)
         _check_member(member, limits, refusal)

@@ -88,7 +88,8 @@ def _member(path: Path, name: str) -> bytes:
         with zipfile.ZipFile(path) as archive:
             return archive.read(name)
     except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-        raise InvalidModel(f"{name[:80]!r} in the archive is damaged: {str(error)[:120]}") from error
+        told = f"{name[:80]!r} in the archive is damaged: {str(error)[:120]}"
+        raise InvalidModel(told, hint=InvalidModel.broken_hint) from error
 
 
 def _refuse_other_checkpoints(names: Sequence[str]) -> None:

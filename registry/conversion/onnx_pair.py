@@ -38,7 +38,7 @@ def unpack(path: Path, most_bytes: int) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             return {file: _read(archive, member) for file, member in members.items()}
     except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-        raise InvalidModel(f"the archive is damaged: {str(error)[:120]}") from error
+        raise InvalidModel(f"the archive is damaged: {str(error)[:120]}", hint=InvalidModel.broken_hint) from error
 
 
 def pack(files: Mapping[str, Path]) -> bytes:

@@ -83,7 +83,8 @@ def _globals(data: bytes) -> Iterator[str]:
                 yield _COMPUTED
             stack.step(opcode.name, argument)
     except (ValueError, IndexError, KeyError, UnicodeDecodeError, AttributeError) as error:
-        raise InvalidModel(f"the pickle inside is damaged: {str(error)[:120]}") from error
+        told = f"the pickle inside is damaged: {str(error)[:120]}"
+        raise InvalidModel(told, hint=InvalidModel.broken_hint) from error
 
 
 def _alarming(name: str) -> bool:

@@ -87,7 +87,7 @@ def refuse_code_in_config(text: str | bytes) -> None:
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidModel("the Keras configuration is not JSON") from error
+        raise InvalidModel("the Keras configuration is not JSON", hint=InvalidModel.broken_hint) from error
     for entry in _entries(config):
         name, module = entry.get("class_name"), entry.get("module")
         if name in ("Lambda", "__lambda__") or entry.get("function_type") == "lambda":

@@ -15,7 +15,7 @@ from onnx.shape_inference import InferenceError
 
 from registry.errors import InvalidModel
 from registry.runtime.graph_nodes import NodeLimits, check_nodes
-from registry.runtime.graph_parts import BROKEN_HINT, check_parts
+from registry.runtime.graph_parts import check_parts
 
 _MIN_OPSET, _MAX_OPSET = 7, onnx.defs.onnx_opset_version()
 MAX_FILE_BYTES = 1_500_000_000  # one protobuf message ends at 2 GiB
@@ -85,7 +85,7 @@ def parse_model(model_bytes: bytes, limits: GraphLimits | None = None) -> onnx.M
             hint="Take a smaller model.",
         )
     if not model_bytes:
-        raise InvalidModel("the model has 0 bytes", hint=BROKEN_HINT)
+        raise InvalidModel("the model has 0 bytes", hint=InvalidModel.broken_hint)
     if model_bytes[4:8] == b"ORTM":
         raise InvalidModel(
             "the model is in ONNX Runtime's own .ort format, not ONNX", hint="Take the ONNX file it was made from."
@@ -94,9 +94,13 @@ def parse_model(model_bytes: bytes, limits: GraphLimits | None = None) -> onnx.M
     try:
         model = onnx.load_model_from_string(model_bytes)
     except (DecodeError, RecursionError, ValueError) as error:
-        raise InvalidModel(f"not an ONNX file: {len(model_bytes)} bytes that do not parse", hint=BROKEN_HINT) from error
+        raise InvalidModel(
+            f"not an ONNX file: {len(model_bytes)} bytes that do not parse", hint=InvalidModel.broken_hint
+        ) from error
     if not model.graph.node or not model.graph.output:
-        raise InvalidModel("not a complete ONNX file: the graph has no nodes or no outputs", hint=BROKEN_HINT)
+        raise InvalidModel(
+            "not a complete ONNX file: the graph has no nodes or no outputs", hint=InvalidModel.broken_hint
+        )
     return model
 
 
@@ -106,7 +110,7 @@ def _check_versions(model: onnx.ModelProto) -> None:
     versions = {entry.domain: entry.version for entry in model.opset_import}
     opset = versions.get("", versions.get("ai.onnx", 0))
     if not opset:
-        raise InvalidModel("the model names no opset", hint=BROKEN_HINT)
+        raise InvalidModel("the model names no opset", hint=InvalidModel.broken_hint)
     if not _MIN_OPSET <= opset <= _MAX_OPSET:
         raise InvalidModel(
             f"the model needs opset {opset}; {_MIN_OPSET} to {_MAX_OPSET} are supported",
@@ -133,7 +137,7 @@ def _check_tensor(tensor: onnx.TensorProto, max_bytes: int) -> None:
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
         raise InvalidModel(f"{name} keeps its data in another file (external data)", hint=_ONE_FILE_HINT)
     if any(size < 0 for size in tensor.dims):
-        raise InvalidModel(f"{name} declares a negative size {list(tensor.dims)[:8]}", hint=BROKEN_HINT)
+        raise InvalidModel(f"{name} declares a negative size {list(tensor.dims)[:8]}", hint=InvalidModel.broken_hint)
     declared = prod(tensor.dims) * _ITEM_BITS.get(tensor.data_type, 8) // 8
     if declared > max_bytes:
         raise InvalidModel(f"{name} declares {declared} bytes; at most {max_bytes} are accepted", hint=_SMALLER_HINT)
@@ -142,7 +146,7 @@ def _check_tensor(tensor: onnx.TensorProto, max_bytes: int) -> None:
     else:  # a varint takes at least one byte for a value of at most eight
         complete = declared <= 8 * tensor.ByteSize()
     if not complete:
-        raise InvalidModel(f"{name} declares {declared} bytes but carries fewer", hint=BROKEN_HINT)
+        raise InvalidModel(f"{name} declares {declared} bytes but carries fewer", hint=InvalidModel.broken_hint)
 
 
 def _light(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[onnx.TensorProto]]:
@@ -176,7 +180,7 @@ def _check_structure(model: onnx.ModelProto, emptied: list[onnx.TensorProto]) ->
     try:
         onnx.checker.check_model(model)
     except _SHAPE_ERRORS as error:
-        raise InvalidModel(f"the graph is malformed: {_first_line(error)}", hint=BROKEN_HINT) from error
+        raise InvalidModel(f"the graph is malformed: {_first_line(error)}", hint=InvalidModel.broken_hint) from error
 
 
 def _with_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -189,7 +193,7 @@ def _with_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
         inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except _SHAPE_ERRORS as error:
         raise InvalidModel(
-            f"the sizes in the graph contradict each other: {_first_line(error)}", hint=BROKEN_HINT
+            f"the sizes in the graph contradict each other: {_first_line(error)}", hint=InvalidModel.broken_hint
         ) from error
     return inferred
 

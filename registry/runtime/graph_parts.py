@@ -14,7 +14,6 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from registry.errors import InvalidModel
 from registry.runtime.protobuf_wire import BYTES, fields
 
-BROKEN_HINT = "The file is cut off or broken: copy it again, or export the model anew."
 _SIMPLER_HINT = "Export it anew: a graph that an exporter writes for inference has far fewer parts."
 _NUMBER_BYTES = {
     FieldDescriptor.CPPTYPE_INT32: 4,
@@ -69,7 +68,9 @@ def check_parts(data: bytes, most_nodes: int, limits: PartLimits | None = None) 
                     hint="Save its tensors as raw data, as numpy_helper.from_array does.",
                 )
     except ValueError as error:
-        raise InvalidModel(f"not an ONNX file: {len(data)} bytes that do not parse", hint=BROKEN_HINT) from error
+        raise InvalidModel(
+            f"not an ONNX file: {len(data)} bytes that do not parse", hint=InvalidModel.broken_hint
+        ) from error
 
 
 def _refuse(nodes: int, most_nodes: int) -> None:

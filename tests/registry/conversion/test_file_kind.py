@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from registry.conversion.census import take_census
 from registry.conversion.file_kind import FileKind, kind_of
 from registry.errors import InvalidModel
+from registry.models.packing import packed
 from registry.testing.onnx_models import blob_detector
 
 
@@ -33,3 +35,11 @@ def test_other_bytes_are_no_cut_onnx_file(tmp_path: Path, data: bytes, why: str)
     (tmp_path / "file").write_bytes(data)
     with pytest.raises(InvalidModel, match="no format that has a way in"):
         kind_of(tmp_path / "file", None)
+
+
+def test_an_archive_that_was_cut_off_is_told_with_what_to_do(tmp_path: Path) -> None:
+    whole = packed({"encoder.onnx": blob_detector(), "decoder.onnx": blob_detector()}, 16)
+    (tmp_path / "file").write_bytes(whole[:-30])
+    with pytest.raises(InvalidModel, match="damaged or cut off") as refused:
+        take_census(tmp_path / "file")
+    assert "copy it again" in refused.value.hint
