@@ -84,6 +84,7 @@ progress { flex: 1; height: .45rem; accent-color: var(--st-primary-color); }
 # Streamlit calls the function again on every run of the page: the form is set up once.
 _JS = """
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const CANCELLED = ["The upload was cancelled", "Nothing of it was kept."];
 const megabytes = (count) => (count / 1e6).toFixed(count < 1e7 ? 1 : 0);
 
 export default function (component) {
@@ -132,12 +133,14 @@ export default function (component) {
     return body;
   };
   // The fields alone first: all that is wrong with good ones is that the file is missing.
-  const asked = async () => {
+  const asked = async (signal) => {
     try {
-      const answer = await fetch("/api/v1/models/upload", { method: "POST", body: filled() });
+      const answer = await fetch("/api/v1/models/upload", { method: "POST", body: filled(), signal });
       const { error } = await answer.json();
       return error.details.field === "file" ? null : [error.message, error.hint];
-    } catch { return ["The server does not answer", "Nothing was sent. Try it again."]; }
+    } catch {
+      return signal.aborted ? CANCELLED : ["The server does not answer", "Nothing was sent. Try it again."];
+    }
   };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -145,10 +148,16 @@ export default function (component) {
     const file = at("input[type=file]").files[0];
     const wrong = problem(file);
     if (wrong) return refuse(...wrong);
-    at("button[type=submit]").disabled = true;
-    const refused = await asked();
-    at("button[type=submit]").disabled = false;
-    if (refused) return refuse(...refused);
+    const asking = new AbortController();
+    at("button.plain").onclick = () => asking.abort();
+    at("progress").value = 0;
+    at(".sent").textContent = "";
+    sending(true);
+    const refused = await asked(asking.signal);
+    if (refused) {
+      sending(false);
+      return refuse(...refused);
+    }
     const body = filled();
     body.append("file", file, "model");
     const request = new XMLHttpRequest();
@@ -167,11 +176,8 @@ export default function (component) {
       sending(false);
       refuse("The connection was lost before the file was there", "Nothing of it was kept. Send it again.");
     };
-    request.onabort = () => { sending(false); refuse("The upload was cancelled", "Nothing of it was kept."); };
+    request.onabort = () => { sending(false); refuse(...CANCELLED); };
     at("button.plain").onclick = () => request.abort();
-    at("progress").value = 0;
-    at(".sent").textContent = "";
-    sending(true);
     request.open("POST", "/api/v1/models/upload");
     request.send(body);
   });

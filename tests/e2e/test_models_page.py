@@ -125,6 +125,14 @@ def test_a_versions_page_tells_where_it_comes_from(eve: Page, team: Running) -> 
     tab.close()
 
 
+def test_the_way_to_mlflow_leads_to_the_model_with_the_menu_for_models(eve: Page, team: Running) -> None:
+    tab = eve.context.new_page()
+    tab.goto(f"{team.url}{eve.get_by_role('link', name='Open in MLflow').get_attribute('href')}")
+    expect(tab.get_by_text(NAME).first).to_be_visible()
+    expect(tab.locator("nav").get_by_role("link", name="Model registry")).to_be_visible()
+    tab.close()
+
+
 def test_a_version_is_promoted_and_rolled_back(eve: Page) -> None:
     _open_tab(eve, "Versions")
     _promote(eve, "champion", 2)
