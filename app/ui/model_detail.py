@@ -15,7 +15,7 @@ from app.ui import (
 )
 from app.ui.frame import page_header
 from app.ui.mlflow_page import mlflow_page
-from app.ui.model_row import access_badge, alias_badges, archived_badge, is_ready, task_badge, try_model
+from app.ui.model_row import access_badge, alias_badges, archived_badge, is_ready, task_badge, try_model, who_may_use
 from app.ui.session import platform
 from app.ui.states import empty_state
 from app.ui.text import plain
@@ -57,6 +57,7 @@ def _header(actor: Actor, model: ModelSummary) -> None:
         access_badge(model.access_level)
         alias_badges(model)
         archived_badge(model)
+        st.markdown(f":gray[{who_may_use(model)}]", width="content")
 
 
 def _tabs(actor: Actor, model: ModelSummary) -> dict[str, Tab]:

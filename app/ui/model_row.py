@@ -38,8 +38,12 @@ def task_badge(task: str) -> None:
 def access_badge(level: str) -> None:
     """Who may see the model."""
     label, icon = ACCESS.get(level, (level, "lock"))
-    who = WHO.get(level, "")
-    st.badge(badge_text(label), icon=f":material/{icon}:", color="gray", help=who[:1].upper() + who[1:] or None)
+    st.badge(badge_text(label), icon=f":material/{icon}:", color="gray")
+
+
+def who_may_use(model: ModelSummary) -> str:
+    """Whom the model's access level lets in, in words."""
+    return f"for {WHO.get(model.access_level, WHO['private'])}"
 
 
 def access_choice(level: str) -> str:
@@ -75,7 +79,8 @@ def model_row(model: ModelSummary, page: str) -> None:
                 archived_badge(model)
             text = plain(model.description, longest=150) or "No description"
             st.markdown(f":gray[{text}]")
-            st.caption(" · ".join([*_standing(model), plain(model.owner_name), f"updated {ago(model.updated_at)}"]))
+            told = [*_standing(model), plain(model.owner_name), f"updated {ago(model.updated_at)}", who_may_use(model)]
+            st.caption(" · ".join(told))
         with right, st.container(horizontal=True, horizontal_alignment="right"):
             if st.button("Details", key=f"{page}.open.{model.name}"):
                 open_model(model.name)
