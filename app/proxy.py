@@ -86,7 +86,7 @@ class Proxy:
         except ClientDisconnect:
             return Response(status_code=499)
         if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return error_response(await self._failure(request, answer), request_id)
+            return error_response(await self._failure(request, answer), request.scope)
         response = StreamingResponse(_stream(answer), answer.status_code)
         response.raw_headers = _returned(answer)
         return response
@@ -95,10 +95,11 @@ class Proxy:
         """What is told of a request that the server failed at; what it said of itself, paths perhaps, is logged."""
         told = b""
         with contextlib.suppress(httpx.HTTPError):
-            async for part in _stream(answer):
-                told += part
-                if len(told) > _LOGGED_BYTES:
-                    break
+            async with contextlib.aclosing(_stream(answer)) as parts:
+                async for part in parts:
+                    told += part
+                    if len(told) > _LOGGED_BYTES:
+                        break
         path = request.scope["path"]
         _log.warning("%s failed at %s %s: %r", self.name, request.method, path, told[:_LOGGED_BYTES])
         return self.failed(path) or self.unavailable(f"{self.name} failed at this request")
