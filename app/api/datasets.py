@@ -165,12 +165,20 @@ Archive = Annotated[UploadFile, File(description="a zip archive: YOLO, COCO, Pas
 Asked = Annotated[NewVersion, Depends(_asked)]
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, response_model=ImportAnswer)
-def import_dataset(rooms: Rooms, caller: Caller, file: Archive, new: Asked) -> Any:
-    """Import an archive as a new dataset, or as the next version of one; all of it or nothing."""
+_NOTHING_NEW: dict[int | str, dict[str, Any]] = {200: {"model": ImportAnswer, "description": "Nothing new was in it."}}
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, response_model=ImportAnswer, responses=_NOTHING_NEW)
+def import_dataset(rooms: Rooms, caller: Caller, file: Archive, new: Asked, response: Response) -> Any:
+    """Import an archive as a new dataset, or as the next version of one; all of it or nothing.
+
+    What holds just what the newest version does makes no version: that one is answered, with 200.
+    """
     chunks = chunks_of(file.file, rooms.live.latest().upload_max_mb)
     version, report = rooms.dataset_changes.receive(caller, chunks, new)
     summary = rooms.datasets.get(caller, new.name)
+    if report.equals_version:
+        response.status_code = status.HTTP_200_OK
     return {"dataset": summary.to_dict(), "version": version_dict(version), "report": report}
 
 
@@ -194,9 +202,9 @@ def update_dataset(name: Name, body: DatasetChange, rooms: Rooms, caller: Caller
     return rooms.datasets.get(caller, name).to_dict()
 
 
-@router.delete("/{name}", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete("/{name}", status_code=status.HTTP_204_NO_CONTENT, responses={409: {}})
 def delete_dataset(name: Name, rooms: Rooms, caller: Caller) -> Response:
-    """Remove a dataset with all its versions; what was pushed to the remote stays there."""
+    """Remove a dataset with all its versions, unless something uses it; what was pushed to the remote stays there."""
     rooms.dataset_changes.delete(caller, name)
     return Response(status_code=status.HTTP_204_NO_CONTENT)
 

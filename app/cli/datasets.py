@@ -68,6 +68,9 @@ def import_dataset(  # noqa: PLR0913, PLR0917 - its options
     if json:
         as_json({"version": version_dict(version), "report": report.model_dump(mode="json")})
         return
+    if report.equals_version:
+        line(f"nothing new: it equals {name} version {version.number}")
+        return
     line(f"{name} version {version.number}: {version.images} images, {version.objects} objects ({report.format})")
     _tell(report)
 

@@ -110,9 +110,17 @@ def _imported(actor: Actor, chunks: Iterable[bytes], new: NewVersion) -> tuple[D
         bar.empty()
 
 
+def made(name: str, number: int, images: int, objects: int, report: ImportReport) -> None:
+    """Which version it became, or is already."""
+    if report.equals_version:
+        st.info(f"Nothing new: it equals **{plain(name)}** version {number}.", icon=":material/content_copy:")
+        return
+    what = f"{many(images, 'image')} with {many(objects, 'label')} ({FORMATS.get(report.format, report.format)})"
+    st.success(f"**{plain(name)}** version {number}: {what}.", icon=":material/check_circle:")
+
+
 def _outcome(name: str, version: DatasetVersion, report: ImportReport) -> None:
-    what = f"{many(version.images, 'image')} with {many(version.objects, 'label')} ({FORMATS[report.format]})"
-    st.success(f"**{plain(name)}** version {version.number}: {what}.", icon=":material/check_circle:")
+    made(name, version.number, version.images, version.objects, report)
     dataset_report.draw(report, "dataset_import")
     if st.button("Open the dataset", key="dataset_import.open", icon=":material/arrow_forward:"):
         del st.session_state[_DONE]

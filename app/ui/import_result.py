@@ -5,12 +5,11 @@ from typing import Any
 import streamlit as st
 
 from app.ui import dataset_report
-from app.ui.dataset_import import FORMATS
+from app.ui.dataset_import import made
 from app.ui.dataset_row import open_dataset
 from app.ui.frame import card
 from app.ui.job_downloads import downloads
 from app.ui.session import platform
-from app.ui.text import many, plain
 from registry.access import Actor
 from registry.training.datasets.problems import FILE as REPORT
 from registry.training.datasets.problems import ImportReport
@@ -21,9 +20,7 @@ def draw(actor: Actor, job: dict[str, Any], result: dict[str, Any]) -> None:
     with platform().jobs.open_result(actor, job["id"], REPORT)[0] as file:
         report = ImportReport.model_validate_json(file.read())
     with card("import_result"):
-        held = f"{many(result['images'], 'image')} with {many(result['objects'], 'label')}"
-        made = f"**{plain(result['dataset'])}** version {result['version']}"
-        st.success(f"{made}: {held} ({FORMATS.get(report.format, report.format)}).", icon=":material/check_circle:")
+        made(result["dataset"], result["version"], result["images"], result["objects"], report)
         dataset_report.draw(report, "import_result")
         if st.button("Open the dataset", key="import_result.open", type="primary", icon=":material/arrow_forward:"):
             open_dataset(result["dataset"])

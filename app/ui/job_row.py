@@ -135,6 +135,8 @@ def _outcome(job: dict[str, Any]) -> str:
         return plain(f"{made}: {headline} {result['figures'][headline]:.3f} on the test split")
     if job["kind"] == TRAIN.name and result.get("epochs"):
         return f"Stopped after {result['epochs']} epochs; the best network until then is kept."
+    if job["kind"] == IMPORT.name and result and not result.get("is_new", True):
+        return plain(f"Nothing new: it equals {result['dataset']} version {result['version']}.", longest=160)
     if job["kind"] == IMPORT.name and result:
         return plain(f"{result['dataset']} version {result['version']}: {many(result['images'], 'image')}", longest=160)
     if "verdict" in result:

@@ -10,10 +10,10 @@ from app.ui.session import platform
 from app.ui.states import error_box
 from registry.access import Actor
 from registry.errors import RegistryError
-from registry.jobs.tuning_parameters import CLASS_BOUND, FORM_TITLES, FORMS, OptimiseParameters, TuneParameters
+from registry.jobs.tuning_parameters import CLASS_BOUND, FORM_TITLES, FORMS, STARTER, OptimiseParameters, TuneParameters
 from registry.models.types import ModelSummary, ModelVersion
 from registry.records import Job
-from registry.tuning.data import STARTER, STARTER_TASKS
+from registry.tuning.data import STARTER_TASKS
 from registry.tuning.dataset_data import fits, teaches
 
 _LABELS = tuple("0123456789")

@@ -14,8 +14,8 @@ from registry.errors import RegistryError
 from registry.jobs.cron import next_times
 from registry.jobs.kinds import KINDS, OPTIMISE, TUNE, VIDEO
 from registry.jobs.schedules import Plan
+from registry.jobs.tuning_parameters import STARTER
 from registry.records import Schedule, utc_now
-from registry.tuning.data import STARTER
 
 EDITING = "schedules.editing"
 _MEASURES = {OPTIMISE.name, TUNE.name}  # also on the starter dataset, which is none of the registry

@@ -16,10 +16,10 @@ import structlog
 from registry.access import Action, Actor, require
 from registry.errors import EngineBusy, InvalidInput, RegistryError, Unavailable
 from registry.jobs.batch_inputs import BatchImages, list_images
-from registry.jobs.batch_parameters import BatchParameters
+from registry.jobs.batch_parameters import DATASET, BatchParameters
 from registry.jobs.batch_parts import Collected, Parts
 from registry.jobs.batch_results import write_results
-from registry.jobs.batches import DATASET, UPLOAD
+from registry.jobs.batches import UPLOAD
 from registry.jobs.files import JobFiles
 from registry.jobs.image_folders import ImageFolder, OpenDataset, no_datasets, open_folder
 from registry.jobs.in_mlflow import note_in_mlflow

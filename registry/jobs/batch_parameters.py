@@ -4,6 +4,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from registry.models.thresholds import Thresholds
 
+DATASET = "dataset:"  # begins the source of a batch over a dataset
+
 
 class BatchParameters(BaseModel):
     """The parameters of a batch; the version is fixed when the batch is submitted, whatever aliases do later."""

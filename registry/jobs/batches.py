@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from registry.access import Action, Actor, require
 from registry.errors import InvalidInput
 from registry.jobs.batch_inputs import Listing, Upload, keep_listing, list_images, take_uploads
-from registry.jobs.batch_parameters import BatchParameters
+from registry.jobs.batch_parameters import DATASET, BatchParameters
 from registry.jobs.files import JobFiles
 from registry.jobs.image_folders import ImageFolder, OpenDataset, no_datasets, open_folder
 from registry.jobs.jobs import Jobs
@@ -19,7 +19,7 @@ from registry.records import Job, new_id
 from registry.runtime.card import Task
 from registry.runtime.raw_answer import resolve_thresholds
 
-UPLOAD, DATASET = "upload", "dataset:"
+UPLOAD = "upload"
 
 
 @dataclass(frozen=True, slots=True)

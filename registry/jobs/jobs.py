@@ -11,6 +11,7 @@ from registry.access import Action, Actor, Target, require
 from registry.access.permissions import visible
 from registry.access.trail import trace
 from registry.errors import JobEnded, JobNotFound, JobNotRetried, ObjectNotFound, TooManyRequests
+from registry.jobs.dataset_uses import check_dataset_is_there
 from registry.jobs.files import JobFiles
 from registry.jobs.kinds import kind_of
 from registry.jobs.running import tidy
@@ -145,6 +146,7 @@ class Jobs:
                 raise JobNotRetried(
                     f"the job failed more than {jobs.RETRIED_WITHIN.days} days ago: what it was given is kept no longer"
                 )
+            check_dataset_is_there(session, job)
             jobs.put_back_failed(session, job)
             trace(session, actor, "job.retry", f"job:{job.id}", {"kind": job.kind})
         return job

@@ -13,6 +13,7 @@ FORM_TITLES: dict[Form, str] = {
     "int8-openvino": "8-bit integers (NNCF, for OpenVINO)",
     "tensorrt": "TensorRT engine",
 }
+STARTER = "starter"  # the dataset that every platform has; it is none of the registry
 CLASS_BOUND = 0.1  # of fifty pictures of a class five: fewer flip by chance
 Bound = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 

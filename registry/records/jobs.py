@@ -62,9 +62,9 @@ def count_unfinished(session: Session, owner_id: str) -> int:
     return session.exec(query).one()
 
 
-def unfinished(session: Session, kind: str) -> Sequence[Job]:
-    """Every job of a kind that has not ended, the oldest first."""
-    query = select(Job).where(Job.kind == kind, col(Job.state).not_in(FINAL))
+def unfinished(session: Session, kind: str = "") -> Sequence[Job]:
+    """Every job that has not ended, or every one of a kind, the oldest first."""
+    query = select(Job).where(col(Job.state).not_in(FINAL), *([Job.kind == kind] if kind else []))
     return session.exec(query.order_by(col(Job.created_at))).all()
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from registry.errors import InvalidInput, MissingExtra, RegistryError
+from registry.jobs.tuning_parameters import STARTER
 from registry.runtime.card import ModelCard, Task
 from registry.settings import PROJECT_ROOT
 from registry.training.scene_folder import LabelledImage
 from registry.tuning.label_rows import ROWS, labelled
 from registry.vision.images import decode_image
 
-STARTER = "starter"
 STARTER_TASKS = (Task.DETECT, Task.CLASSIFY)
 CALIBRATION_MOST, HELD_OUT_MOST = 128, 400
 _CALIBRATION, _HELD_OUT = ("calibration", "train"), ("held_out", "val", "valid", "test")

@@ -7,6 +7,7 @@ import numpy as np
 
 from registry.access import Actor
 from registry.errors import InvalidInput
+from registry.jobs.tuning_parameters import STARTER
 from registry.runtime.card import ModelCard, Task
 from registry.training.datasets.annotations import IMAGES
 from registry.training.datasets.catalogue import Datasets, DatasetSummary
@@ -14,7 +15,7 @@ from registry.training.datasets.reference import parse_reference
 from registry.training.datasets.sample import DatasetTask, LabelledObject, Sample
 from registry.training.scene_folder import LabelledImage
 from registry.tuning.accuracy import METRICS
-from registry.tuning.data import CALIBRATION_MOST, HELD_OUT_MOST, STARTER, TuningData, check_task, decoded, open_data
+from registry.tuning.data import CALIBRATION_MOST, HELD_OUT_MOST, TuningData, check_task, decoded, open_data
 from registry.tuning.shaped import OutlinedImage, PosedImage
 
 

@@ -9,14 +9,13 @@ from registry.access import Action, Actor, require
 from registry.errors import InvalidInput
 from registry.jobs.jobs import Jobs
 from registry.jobs.kinds import OPTIMISE, TUNE
-from registry.jobs.tuning_parameters import OptimiseParameters, TuneParameters
+from registry.jobs.tuning_parameters import STARTER, OptimiseParameters, TuneParameters
 from registry.models.registry import ModelRegistry
 from registry.models.types import ModelVersion
 from registry.records import Job
 from registry.records import jobs as records
 from registry.runtime.card import MODEL_FILE
 from registry.training.datasets.catalogue import Datasets
-from registry.tuning.data import STARTER
 from registry.tuning.dataset_data import open_registered
 
 Wanted = TypeVar("Wanted", OptimiseParameters, TuneParameters)

@@ -73,6 +73,12 @@ def test_a_dataset_lives_over_http(house: House, tmp_path: Path) -> None:
     assert (body["dataset"]["task"], body["version"]["version"], body["report"]["images"]) == ("detect", 1, 6)
     again = send(house, data, name="digits", description="six scenes", key="order-1")
     assert again.headers["idempotency-replayed"] == "true"
+    same = send(house, data, name="digits", description="six scenes")
+    assert (same.status_code, same.json()["version"], same.json()["report"]["equals_version"]) == (
+        200,
+        body["version"],
+        1,
+    )
     assert get(house, "/digits/versions").json()["total"] == 1
 
     listed = get(house, "/digits/versions/1/samples", split="train", label="7", size=2).json()
@@ -144,6 +150,8 @@ def test_a_batch_reads_a_version_and_takes_one_source_alone(house: House, unique
     assert started.status_code == 202, started.text
     assert (started.json()["parameters"]["source"], started.json()["total"]) == (f"dataset:{unique}/1", 1)
     assert start(dataset=f"{unique}/1").json()["id"] == started.json()["id"]
+    kept = refusal(house.client.delete(f"{BASE}/{unique}", headers=house.bearers[Role.ENGINEER]), 409, "conflict")
+    assert f"in use: batch job {started.json()['id'][:8]} of " in str(kept["message"])
     refusal(start(dataset=f"{unique}/9"), 404, "version_not_found")
     refusal(start(dataset="nobody-has-it"), 404, "dataset_not_found")
     refusal(start(dataset=unique, folder="/srv"), 422, "invalid_input")

@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import get_args
 from registry.access import Action, Actor, require
 from registry.access.live import Live
 from registry.access.trail import trace, trace_alone
-from registry.errors import Conflict, InvalidDataset, InvalidInput, RegistryError, StorageUnavailable
+from registry.errors import Conflict, InvalidInput, RegistryError, StorageUnavailable
+from registry.jobs.dataset_uses import uses_of
 from registry.mlflow_file import AccessLevel
 from registry.models.names import check_name
 from registry.models.quarantine import Quarantine, check_room
@@ -24,6 +25,7 @@ from registry.training.datasets import annotations, problems
 from registry.training.datasets.catalogue import DATASET_NAME, Datasets, target_of
 from registry.training.datasets.growing import LabelledPicture, grown
 from registry.training.datasets.intake import Progress, Wanted, take_in
+from registry.training.datasets.keeping import TRY_AGAIN, Base, NothingNewError, check_task, keep
 from registry.training.datasets.limits import MIB, ImportLimits
 from registry.training.datasets.plan import SplitPlan
 from registry.training.datasets.problems import Findings, ImportReport, ProblemKind
@@ -33,7 +35,6 @@ from registry.training.datasets.statistics import statistics_of
 
 LONGEST_TEXT = 400
 _IN_THE_MAKING = timedelta(minutes=2)  # a number taken longer ago belongs to a version that never came to be
-_TRY_AGAIN = "Try again in a moment."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,6 @@ class NewVersion:
     split: SplitPlan | None = None
     new_test: bool = False
     job_id: str | None = None  # of the job that imports it
-
-
-@dataclass(frozen=True, slots=True)
-class _Base:
-    """The version that a new one is made from, and the number that the new one must get, if that matters."""
-
-    number: int
-    next_number: int | None = None
 
 
 class DatasetChanges:
@@ -92,6 +85,7 @@ class DatasetChanges:
     ) -> tuple[DatasetVersion, ImportReport]:
         """Import a zip archive or a folder as a new dataset, or as the next version of one that is there.
 
+        Where it holds what the newest version does, that one is given, and the report says so in `equals_version`.
         Raises Forbidden, InvalidInput, InvalidDataset, StorageUnavailable; nothing half-made stays behind.
         """
         record = self._check(actor, new)
@@ -101,9 +95,9 @@ class DatasetChanges:
         try:
             dataset, report = take_in(source, staging, new.wanted, limits, progress)
             if record is not None:
-                _check_task(record, dataset.task)
+                check_task(record, dataset.task)
             dataset, report = self._divided(actor, record, dataset, report, new)
-            version = self._keep(actor, record, new, dataset, report, staging)
+            version, is_new = self._keep(actor, record, new, dataset, report, staging)
         except RegistryError as error:
             details = {"reason": error.message[:300]}
             with contextlib.suppress(RegistryError):
@@ -111,7 +105,7 @@ class DatasetChanges:
             raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        return version, report
+        return version, report if is_new else report.model_copy(update={"equals_version": version.number})
 
     def split(self, actor: Actor, name: str, plan: SplitPlan, number: int | None = None) -> DatasetVersion:
         """Divide a version anew, as the next version; the test it has stays. Raises as `add` does."""
@@ -125,7 +119,8 @@ class DatasetChanges:
             dataset = replace(opened.dataset, samples=division.samples)
             report = _with_held_out(opened.report or _no_report(dataset), division)
             note = f"divided by {plan.by}, seed {plan.seed}"
-            return self._keep(actor, record, NewVersion(name, note=note), dataset, report, staging, _Base(base.number))
+            new = NewVersion(name, note=note)
+            return self._keep(actor, record, new, dataset, report, staging, Base(base.number))[0]
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
@@ -142,16 +137,17 @@ class DatasetChanges:
         try:
             if record is None:
                 after = grown(None, picture, staging, limits)
-                return self._keep(actor, record, new, after, _no_report(after), staging)
+                return self._keep(actor, record, new, after, _no_report(after), staging)[0]
             base = self._datasets.version(actor, name)
             if record.latest_version > base.number and utc_now() - record.updated_at < _IN_THE_MAKING:
-                raise Conflict(f"a version of dataset {name!r} is being made just now", hint=_TRY_AGAIN)
+                raise Conflict(f"a version of dataset {name!r} is being made just now", hint=TRY_AGAIN)
             opened = self._datasets.open(actor, name, base.number)
             check_room(staging.parent, len(picture.image) + (opened.folder / annotations.FILE).stat().st_size)
             self._workspace.stage(name, base.number, staging)
             after = grown(opened.dataset, picture, staging, limits)
             report = opened.report or _no_report(after)
-            return self._keep(actor, record, new, after, report, staging, _Base(base.number, record.latest_version + 1))
+            following = Base(base.number, record.latest_version + 1)
+            return self._keep(actor, record, new, after, report, staging, following)[0]
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
@@ -171,9 +167,13 @@ class DatasetChanges:
             trace(session, actor, "dataset.update", f"dataset:{name}", {"before": before, "after": after})
 
     def delete(self, actor: Actor, name: str) -> None:
-        """Remove a dataset with all its versions from this platform; copies in the remote stay. Raises Forbidden."""
+        """Remove a dataset with all its versions from this platform; copies in the remote stay.
+
+        Raises Forbidden, Conflict while a job or a schedule uses it.
+        """
         record = self._datasets.record(actor, name, Action.DELETE_DATASET)
         with self._database.write() as session:
+            _check_unused(name, uses_of(session, name))
             records.remove(session, record)
             details = {"versions": record.latest_version, "owner": record.owner_name}
             trace(session, actor, "dataset.delete", f"dataset:{name}", details)
@@ -231,9 +231,9 @@ class DatasetChanges:
         dataset: Dataset,
         report: ImportReport,
         staging: Path,
-        base: _Base | None = None,
-    ) -> DatasetVersion:
-        """Write what is final about the folder, have DVC keep it, then let it count."""
+        base: Base | None = None,
+    ) -> tuple[DatasetVersion, bool]:
+        """Write what is final about the folder, then let it count; gives the version, and whether it is new."""
         sha256 = annotations.write(staging, dataset)
         (staging / problems.FILE).write_text(report.model_dump_json(), encoding="utf-8")
         figures = statistics_of(dataset)
@@ -261,46 +261,23 @@ class DatasetChanges:
             owner_id=actor.id,
             owner_name=actor.name,
         )
-        self._count(actor, wanted, version, staging, base.next_number if base else None)
+        try:
+            keep(self._database, self._workspace, actor, wanted, version, staging=staging, base=base)
+        except NothingNewError as same:
+            return same.version, False
         if self._workspace.is_shared:
             with contextlib.suppress(StorageUnavailable):  # it is kept here, and `push` sends it later
-                return self.push(actor, new.name, version.number)
-        return version
-
-    def _count(
-        self, actor: Actor, wanted: DatasetRecord, version: DatasetVersion, staging: Path, number: int | None
-    ) -> None:
-        """Take a number that nobody else has (`number`, if given), keep the folder under it, then store the version."""
-        with self._database.write() as session:
-            record = records.take_number(session, wanted)
-            require(actor, Action.CHANGE_DATASET, target_of(record))  # somebody else may have made it just now
-            _check_task(record, wanted.task)
-            if number not in (None, record.latest_version):
-                raise Conflict(f"somebody else has just changed dataset {record.name!r}", hint=_TRY_AGAIN)
-        version.dataset_id, version.number = record.id, record.latest_version
-
-        def check() -> None:
-            with self._database.write() as session:
-                records.lock(session, record.id)
-
-        try:
-            with (
-                self._workspace.keeping(record.name, version.number, staging, check) as version.pointer,
-                self._database.write() as session,
-            ):
-                records.add_version(session, version)
-                about = {"version": version.number, "images": version.images, "objects": version.objects}
-                details = {**about, "sha256": version.sha256}
-                trace(session, actor, "dataset.version", f"dataset:{record.name}", details)
-        except BaseException:
-            with contextlib.suppress(RegistryError), self._database.write() as session:
-                records.remove_empty(session, record.id)
-            raise
+                return self.push(actor, new.name, version.number), True
+        return version, True
 
 
-def _check_task(record: DatasetRecord, task: str) -> None:
-    if record.task != task:
-        raise InvalidDataset(f"dataset {record.name!r} teaches to {record.task}, this one to {task}")
+def _check_unused(name: str, using: Sequence[str]) -> None:
+    if using:
+        raise Conflict(
+            f"dataset {name!r} is in use: {', '.join(using[:5])}",
+            hint="Cancel the job, or delete, pause or change the schedule, first.",
+            details={"uses": list(using[:50])},
+        )
 
 
 def _test_of(dataset: Dataset) -> frozenset[str]:

@@ -70,6 +70,7 @@ def import_as_job(run: JobRun, rooms: JobRooms) -> Result:
     size = run.files.put("results", key, report.model_dump_json().encode())
     files = [{"name": REPORT, "key": key, "size_bytes": size}]
     about = {"dataset": given.name, "version": version.number, "problems": version.problems}
+    about["is_new"] = report.equals_version is None
     return {**about, "images": version.images, "objects": version.objects, "files": files}
 
 

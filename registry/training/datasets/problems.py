@@ -32,6 +32,7 @@ EXAMPLE: JsonDict = {  # of a report, for the API's document
             "message": "the file ends in the middle of the picture",
         }
     ],
+    "equals_version": None,
 }
 
 
@@ -88,6 +89,9 @@ class ImportReport(BaseModel):
     objects_left_out: int
     counts: dict[str, int] = Field(default_factory=dict, description="problems by kind, those not listed included")
     problems: tuple[Problem, ...] = ()
+    equals_version: int | None = Field(
+        None, description="the newest version, where it holds exactly this: then no version was made"
+    )
 
 
 class Findings:

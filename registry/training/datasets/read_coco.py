@@ -43,9 +43,12 @@ def read(source: Source, findings: Findings, limits: ImportLimits, task: Dataset
     found = 0
     for file in _documents(source):
         content = texts.json_of(source.read(file, limits.document_bytes), file, findings)
-        if isinstance(content, dict) and isinstance(content.get("images"), list):
-            found += 1
-            _read_document(reading, file, content, limits)
+        if not isinstance(content, dict) or "images" not in content:
+            continue
+        if not isinstance(content["images"], list):
+            raise InvalidDataset(f"{file}: `images` is a {type(content['images']).__name__} where a list was expected")
+        found += 1
+        _read_document(reading, file, content, limits)
     if not found:
         raise InvalidDataset("there is no COCO document: a JSON file with `images`, `categories` and `annotations`")
     for path in reading.index.unused():
@@ -63,11 +66,14 @@ def _documents(source: Source) -> list[str]:
 
 
 def _heads(source: Source, name: str) -> bool:
+    """Whether a document is COCO's, or was meant to be: one that is damaged is named instead of passed over."""
     try:
         data = source.read(name, DEFAULT.document_bytes)
     except InvalidDataset:
         return False
-    return b'"images"' in data and (b'"annotations"' in data or b'"categories"' in data)
+    if b'"images"' in data and (b'"annotations"' in data or b'"categories"' in data):
+        return True
+    return b"images" in data and not texts.is_json(data)
 
 
 def _read_document(reading: _Reading, file: str, content: Mapping[str, Any], limits: ImportLimits) -> None:

@@ -71,6 +71,15 @@ def json_of(data: bytes, file: str, findings: Findings) -> Any:
         raise InvalidDataset(f"{file} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
 
 
+def is_json(data: bytes) -> bool:
+    """Whether it is a JSON document."""
+    try:
+        orjson.loads(text_of(data, "", Findings()))
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 def xml_of(data: bytes, file: str) -> "Element":
     """The root of an XML document without a document type. Raises InvalidDataset."""
     try:

@@ -128,6 +128,12 @@ def test_a_wrong_annotation_of_coco_is_told(bring: TakeIn, change: dict[str, obj
 
 NOT_READ = [
     ({"c.json": '{"images": [], "categories": [}'}, "line 1, column 31"),
+    (
+        {"set/c.json": '{"images": [{"id": 1, "file_na', "cat/a.png": picture()},
+        "set/c.json is not JSON: line 1, column 31",
+    ),
+    ({"c.json": '{"images" []}', "cat/a.png": picture()}, "c.json is not JSON: line 1, column 11"),
+    ({"c.json": '{"images": {}, "annotations": []}'}, "c.json: `images` is a dict where a list"),
     ({"c.json": coco(categories=[{"id": 1}])}, "no name"),
     ({"c.json": '{"annotations": 1, "images": [' + "[" * 100_000}, "not JSON"),
     ({"data.yaml": "names: !!python/object/apply:os.system ['touch /tmp/pwned']"}, "not plain YAML"),
