@@ -6,6 +6,7 @@ import typer
 
 from app.cli.say import as_json, line, table
 from registry.settings import load_settings
+from registry.sizes import bytes_text
 
 if TYPE_CHECKING:
     from registry.jobs.backups import Backups
@@ -34,7 +35,7 @@ def backup(
     if json:
         as_json(made.model_dump(mode="json"))
         return
-    line(f"Backup {made.name}: {', '.join(each.what for each in made.files)}, {made.size_bytes / 1e6:,.2f} MB.")
+    line(f"Backup {made.name}: {', '.join(each.what for each in made.files)}, {bytes_text(made.size_bytes)}.")
     for what, why in made.left_out.items():
         line(f"  without {what}: {why}")
     line("Secrets, models and results are not part of it: docs/jobs.md says what else to keep.")
@@ -98,6 +99,6 @@ def _list(backups: "Backups", *, json: bool) -> None:
         as_json([each.model_dump(mode="json") for each in found])
         return
     rows: list[tuple[Any, ...]] = [
-        (each.name, f"{each.at:%F %R}", each.revision, f"{each.size_bytes / 1e6:,.2f} MB") for each in found
+        (each.name, f"{each.at:%F %R}", each.revision, bytes_text(each.size_bytes)) for each in found
     ]
     table(("name", "made (UTC)", "revision", "size"), rows)

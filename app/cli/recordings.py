@@ -9,6 +9,7 @@ import typer
 
 from app.cli.say import TIMES, as_json, line, moment, table
 from registry.settings import load_settings
+from registry.sizes import bytes_text
 
 group = typer.Typer(help="What cameras recorded.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -41,7 +42,7 @@ def list_recordings(
         line("Nothing is recorded. `nexusai cameras add … --record motion` records a camera.")
     else:
         rows = (
-            (each.id, each.camera_name, moment(each.started_at), f"{each.size_bytes / 1e6:.1f} MB", each.codec)
+            (each.id, each.camera_name, moment(each.started_at), bytes_text(each.size_bytes), each.codec)
             for each in found
         )
         table(("id", "camera", "began", "size", "codec"), rows)
@@ -63,4 +64,4 @@ def export(
     camera_id = rooms.cameras.named(actor, camera).record.id
     made = rooms.recordings.export(actor, camera_id, begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
     shutil.move(made.path, target)
-    line(f"{target}: {made.started_at:%H:%M:%S} to {made.ended_at:%H:%M:%S} UTC, {made.size_bytes / 1e6:.1f} MB")
+    line(f"{target}: {made.started_at:%H:%M:%S} to {made.ended_at:%H:%M:%S} UTC, {bytes_text(made.size_bytes)}")

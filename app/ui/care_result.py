@@ -7,8 +7,8 @@ import streamlit as st
 
 from app.ui.frame import card
 from app.ui.job_downloads import downloads
-from app.ui.text import bytes_text
 from registry.access import Actor
+from registry.sizes import bytes_text
 
 
 def clean(_actor: Actor, _job: dict[str, Any], result: dict[str, Any]) -> None:
@@ -22,7 +22,7 @@ def clean(_actor: Actor, _job: dict[str, Any], result: dict[str, Any]) -> None:
     with left, card("clean_kinds"):
         st.subheader("What would go" if dry else "What went", anchor=False)
         rows = [
-            {"What": each["title"], "Count": each["count"], "Files": bytes_text(each["bytes"]) if each["bytes"] else ""}
+            {"What": each["title"], "Count": each["count"], "Files": bytes_text(each["bytes"])}
             for each in result["cleaned"]
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")

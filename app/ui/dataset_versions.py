@@ -10,10 +10,11 @@ from app.ui.dataset_row import SPLITS
 from app.ui.frame import card
 from app.ui.session import platform
 from app.ui.states import error_box
-from app.ui.text import bytes_text, many, plain
+from app.ui.text import many, plain
 from registry.access import Action, Actor, allowed
 from registry.errors import RegistryError
 from registry.records import DatasetRecord, DatasetVersion
+from registry.sizes import bytes_text
 from registry.training.datasets.catalogue import target_of
 from registry.training.datasets.difference import Difference
 from registry.training.datasets.plan import SplitPlan, plan_from

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui.frame import card
-from app.ui.text import bytes_text
+from registry.sizes import bytes_text
 
 
 def downloads(files: list[dict[str, Any]]) -> None:

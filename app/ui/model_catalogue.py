@@ -9,10 +9,11 @@ from app.ui.frame import card
 from app.ui.model_row import open_model, task_badge
 from app.ui.session import platform
 from app.ui.states import error_box
-from app.ui.text import bytes_text, plain
+from app.ui.text import plain
 from registry.access import Actor
 from registry.errors import RegistryError
 from registry.models.catalogue import PRESENT, Offer
+from registry.sizes import bytes_text
 
 _ID = "catalogue.id"
 

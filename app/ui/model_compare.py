@@ -8,10 +8,11 @@ import streamlit as st
 
 from app.ui import compare_picture, theme
 from app.ui.frame import card
-from app.ui.text import bytes_text, many
+from app.ui.text import many
 from registry.access import Actor
 from registry.models.comparison import Fact, compare_cards
 from registry.models.types import CHAMPION, ModelVersion
+from registry.sizes import bytes_text
 
 _TITLES = {
     "files": "Files",

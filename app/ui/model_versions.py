@@ -8,9 +8,10 @@ from app.ui.confirm import confirmed
 from app.ui.frame import card
 from app.ui.pager import page_number, pager
 from app.ui.session import platform
-from app.ui.text import ago, badge_text, bytes_text, plain
+from app.ui.text import ago, badge_text, plain
 from registry.access import Action, Actor, allowed
 from registry.models.types import Damaged, ModelSummary, ModelVersion, Survey
+from registry.sizes import bytes_text
 
 _SIZE = 8
 

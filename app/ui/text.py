@@ -41,16 +41,6 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     return "just now"
 
 
-def bytes_text(count: int) -> str:
-    """A number of bytes in KiB, MiB or GiB."""
-    value, unit = count / 1024, "KiB"
-    for larger in ("MiB", "GiB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, larger
-    return f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
-
-
 def many(count: int, noun: str, nouns: str = "") -> str:
     """`1 model`, `2 models`; `nouns` is for what does not end in s alone."""
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

@@ -5,9 +5,10 @@ import streamlit as st
 from app.ui.download import download
 from app.ui.facts import facts
 from app.ui.frame import card
-from app.ui.text import ago, badge_text, bytes_text, plain
+from app.ui.text import ago, badge_text, plain
 from registry.models.types import ModelSummary, ModelVersion
 from registry.runtime.card import ModelCard
+from registry.sizes import bytes_text
 
 _TALL, _LABELS_MOST = 40, 200
 

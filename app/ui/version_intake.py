@@ -8,11 +8,12 @@ from app.ui.frame import card
 from app.ui.intake_steps import intake_steps
 from app.ui.session import platform
 from app.ui.states import error_box
-from app.ui.text import bytes_text, plain
+from app.ui.text import plain
 from registry.errors import RegistryError
 from registry.models.intake_report import intake_report
 from registry.models.journey import Step
 from registry.models.types import ModelVersion
+from registry.sizes import bytes_text
 
 
 def draw(version: ModelVersion) -> None:

@@ -6,6 +6,7 @@ from registry.jobs.backups import Backups
 from registry.jobs.care_parameters import BackupParameters
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobRun, Result
+from registry.sizes import bytes_text
 
 
 def back_up(run: JobRun, rooms: JobRooms) -> Result:
@@ -26,5 +27,5 @@ def back_up(run: JobRun, rooms: JobRooms) -> Result:
     key, text = f"{run.ticket}/backup.json", made.model_dump_json(indent=2)
     size = run.files.put("results", key, text.encode())
     run.progress(100, 100, "")
-    verdict = f"Backup {made.name}: {len(made.files)} databases, {made.size_bytes / 1e6:,.2f} MB."
+    verdict = f"Backup {made.name}: {len(made.files)} databases, {bytes_text(made.size_bytes)}."
     return {"verdict": verdict, "backup": made.name, "files": [{"name": "backup.json", "key": key, "size_bytes": size}]}

@@ -142,7 +142,8 @@ class BatchImages:
 
     def _whole(self, data: bytes) -> bytes:
         if len(data) > self._most:
-            raise UploadTooLarge(f"the image has more than {self._most >> 20} MiB, which is the limit")
+            most = f"{self._most >> 20} MiB, which is the limit (image_max_mb in the settings)"
+            raise UploadTooLarge(f"the image has more than {most}")
         return data
 
 

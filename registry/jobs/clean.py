@@ -12,6 +12,7 @@ from registry.jobs.in_mlflow import keep_in_mlflow, note_in_mlflow
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobRun, Result
 from registry.records import utc_now
+from registry.sizes import bytes_text
 
 REPORT = "clean-up.json"
 
@@ -44,7 +45,7 @@ def clean(run: JobRun, rooms: JobRooms) -> Result:
     keep_in_mlflow(rooms.models, run, {REPORT: text})
     run.progress(100, 100, "")
     verb = "would go" if wanted.dry_run else "went"
-    verdict = (
-        f"{count:,} things {verb}, {size / 1e6:,.1f} MB of files among them." if count else "There was nothing old."
-    )
+    of_files = f", {bytes_text(size)} of files among them" if size else ""
+    things = f"{count:,} thing{'' if count == 1 else 's'}"
+    verdict = f"{things} {verb}{of_files}." if count else "There was nothing old."
     return {**report, "verdict": verdict, "files": [{"name": REPORT, "key": key, "size_bytes": stored}]}

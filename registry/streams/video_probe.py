@@ -18,6 +18,7 @@ _LOOK_S = 30.0
 _SIZE = re.compile(rb"YUV4MPEG2 W(\d+) H(\d+) ")
 _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _RATE = re.compile(r"Video: .*?([\d.]+) (?:fps|tbr)")
+_TOO_LARGE = re.compile(r"Picture size (\d+)x(\d+) exceeds")
 _NO_TIME = -(2**63)
 _SHORT_BY_S = 1.0
 _SHORT_SHARE = 0.03
@@ -138,6 +139,9 @@ def why_nothing(said: str) -> str:
         return "the file is cut short: the index at its end is missing, without which no picture can be found"
     if "matches no streams" in said:
         return "the file holds no moving pictures" + (", only sound" if "Audio" in said else "")
+    if large := _TOO_LARGE.search(said):
+        most = f"at most {MAX_PIXELS:,}, as 7680 x 4320 has, are decoded"
+        return f"the pictures of the video are {large[1]} x {large[2]} pixels; {most}: scale the video down"
     lines = [line.strip() for line in said.splitlines() if re.search(r"(?i)error|invalid|not |fail", line)]
     told = re.sub(r"\[[^\]]*\] ?", "", lines[0])[:160] if lines else "it ended at once"
     return f"no picture of the file can be decoded: {told}"

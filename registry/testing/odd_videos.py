@@ -50,5 +50,12 @@ def sound_only(folder: Path) -> Path:
     return path
 
 
+def one_large_picture(size_wh: tuple[int, int], folder: Path) -> Path:
+    """An AVI of one picture of that size."""
+    path = folder / "large.avi"
+    _ffmpeg("-f", "lavfi", "-i", "color=size={}x{}:duration=0.04".format(*size_wh), "-c:v", "mjpeg", str(path))
+    return path
+
+
 def _ffmpeg(*words: str) -> None:
     subprocess.run([get_ffmpeg_exe(), "-v", "error", "-y", *words], check=True, timeout=120)  # noqa: S603

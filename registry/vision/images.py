@@ -67,5 +67,7 @@ def _refuse_large(header: ImageHeader, max_pixels: int, max_side: int) -> None:
         )
     if width * height > max_pixels:
         raise ImageTooLarge(
-            f"the image is {width}x{height}, {width * height} pixels; at most {max_pixels} are decoded", details=details
+            f"the image is {width}x{height}, {width * height:,} pixels; at most {max_pixels:,} are decoded "
+            "(image_max_pixels in the settings)",
+            details=details,
         )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from markdown_it import MarkdownIt
 
-from app.ui.text import ago, as_copied, bytes_text, many, plain
+from app.ui.text import ago, as_copied, many, plain
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,6 @@ def test_long_and_many_lined_text_becomes_one_short_line() -> None:
 def test_ago(seconds: int, words: str) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert ago(now - timedelta(seconds=seconds), now) == words
-
-
-@pytest.mark.parametrize(
-    ("count", "words"), [(700, "0.7 KiB"), (2**20, "1.0 MiB"), (150 * 2**20, "150 MiB"), (3 * 2**30, "3.0 GiB")]
-)
-def test_bytes_text(count: int, words: str) -> None:
-    assert bytes_text(count) == words
 
 
 def test_text_from_right_to_left_does_not_turn_its_line_around() -> None:

@@ -134,7 +134,7 @@ class _Intake:
 
     def _sample(self, image: ParsedImage, parsed: Parsed) -> Sample | None:
         try:
-            data = self.source.read(image.path, self.limits.image_bytes)
+            data = self.source.read(image.path, self.limits.image_bytes, "image_max_mb")
             picture = decode_image(data, self.limits.image_pixels)
         except (InvalidImage, ImageTooLarge, InvalidDataset) as error:
             self.findings.leave_image(ProblemKind.IMAGE_UNREADABLE, error.message, image.path)

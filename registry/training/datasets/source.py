@@ -30,8 +30,8 @@ class Source(Protocol):
     files: tuple[str, ...]
     folders: tuple[str, ...]
 
-    def read(self, name: str, most: int) -> bytes:
-        """The bytes of a file. Raises InvalidDataset: more than `most` of them, or damaged."""
+    def read(self, name: str, most: int, setting: str = "") -> bytes:
+        """The bytes of a file. Raises InvalidDataset: more than `most` of them, which a setting bounds, or damaged."""
 
 
 def is_image(name: str) -> bool:
@@ -69,11 +69,11 @@ class _Archive:
         self.files = tuple(name for name in kept if not name.endswith("/"))
         self.folders = _folders(self.files, [name for name in kept if name.endswith("/")])
 
-    def read(self, name: str, most: int) -> bytes:
+    def read(self, name: str, most: int, setting: str = "") -> bytes:
         """The bytes of a member, at most `most` of them."""
         try:
             with self._archive.open(self._root + name) as file:
-                return _bounded(file, name, most)
+                return _bounded(file, name, most, setting)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise InvalidDataset(f"{name} is damaged inside the archive: {error}") from error
 
@@ -87,20 +87,21 @@ class _Folder:
         self.files = tuple(sorted(name.removeprefix(self._root) for name in names if _belongs(name, self._root)))
         self.folders = _folders(self.files, [each.removeprefix(self._root) for each in empty])
 
-    def read(self, name: str, most: int) -> bytes:
+    def read(self, name: str, most: int, setting: str = "") -> bytes:
         """The bytes of a file that is no link, at most `most` of them."""
         try:
             handle = os.open(self._path / (self._root + name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             with os.fdopen(handle, "rb") as file:
-                return _bounded(file, name, most)
+                return _bounded(file, name, most, setting)
         except OSError as error:
             raise InvalidDataset(f"{name} could not be read: {error.strerror}") from error
 
 
-def _bounded(file: IO[bytes], name: str, most: int) -> bytes:
+def _bounded(file: IO[bytes], name: str, most: int, setting: str) -> bytes:
     data = file.read(most + 1)
     if len(data) > most:
-        raise InvalidDataset(f"{name} has more than {most >> 20} MiB, which is the limit")
+        raised_by = f" ({setting} in the settings)" if setting else ""
+        raise InvalidDataset(f"{name} has more than {most >> 20} MiB, which is the limit{raised_by}")
     return data
 
 

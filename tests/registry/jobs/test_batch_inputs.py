@@ -111,7 +111,7 @@ def test_a_damaged_member_costs_only_itself(files: JobFiles) -> None:
 
 def test_an_image_above_the_limit_is_not_read(files: JobFiles) -> None:
     keep_listing(files, take_uploads(files, [Upload("a.jpg", [b"\0" * ((1 << 20) + 1)])]))
-    with pytest.raises(UploadTooLarge):
+    with pytest.raises(UploadTooLarge, match=r"more than 1 MiB, which is the limit \(image_max_mb in the settings"):
         _images(files, most_mb=1).read(0)
 
 

@@ -16,7 +16,7 @@ from registry.streams.decoder import MAX_PIXELS
 from registry.streams.video_file import VideoFile
 from registry.streams.video_frames import Sampling, pictures
 from registry.streams.video_probe import Sight, VideoIndex, index, look
-from registry.testing.odd_videos import KINDS, cut_short, odd_video, sound_only
+from registry.testing.odd_videos import KINDS, cut_short, odd_video, one_large_picture, sound_only
 from registry.testing.video import Clip, write_digit_clip
 from registry.training.digits import load_digits
 
@@ -98,6 +98,7 @@ def test_what_is_no_video_is_refused_with_the_reason(clip: Path, tmp_path: Path)
         (sound_only(tmp_path), "only sound"),
         (without_index, "cut short"),
         (garbage, "no picture"),
+        (one_large_picture((8_192, 4_320), tmp_path), "8192 x 4320 pixels; at most 33,177,600, .* are decoded"),
     ):
         with pytest.raises(InvalidVideo, match=why) as refused, _opened(path):
             pass

@@ -249,6 +249,7 @@ def test_too_much_of_anything_is_refused_or_cut(tmp_path: Path, pack: Pack) -> N
     assert report.counts == {"too_many_objects": 1}
     _, report = take_in(pack({"c/a.png": picture(), "c/b.png": picture(1, (64, 64))}), tmp_path / "d", limits=limits)
     assert report.counts == {"image_unreadable": 1}
+    assert "which is the limit (image_max_mb in the settings)" in report.problems[0].message
 
 
 def test_links_in_a_folder_are_refused(tmp_path: Path) -> None:
