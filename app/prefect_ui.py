@@ -11,10 +11,12 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from app import prefect_rules
 from app.gate_answers import error_response
+from app.prefect_rules import BLOCKS
 from app.proxy import Proxy, actor_of
 from app.proxy_trail import ProxyTrail
 from flows.prefect_server import UI_BASE, api_url, auth_string, basic_authorization
-from registry.errors import PrefectUnavailable, RegistryError
+from registry.access import Action, require
+from registry.errors import Forbidden, PrefectUnavailable, RegistryError
 from registry.records import Database
 from registry.settings import Settings
 
@@ -49,6 +51,7 @@ class PrefectUi:
         return [
             Route(UI_BASE, _to_pages),
             Route(f"{UI_BASE}/ui-settings", self._settings),
+            *[Route(f"{UI_BASE}/api/block_documents/{asked}", _no_blocks, methods=["POST"]) for asked in BLOCKS],
             Mount(f"{UI_BASE}/api", app=traced),
             Mount(UI_BASE, app=self.pages),
         ]
@@ -69,6 +72,15 @@ class PrefectUi:
         except RegistryError as error:
             refusal = error
         return error_response(refusal, request.scope)
+
+
+async def _no_blocks(request: Request) -> Response:
+    """What Prefect says where there is no block: its pages show that instead of an error."""
+    try:
+        require(actor_of(request.scope), Action.OPEN_PREFECT)
+    except Forbidden as error:
+        return error_response(error, getattr(request.state, "request_id", ""))
+    return JSONResponse(BLOCKS[request.url.path.rpartition("/")[2]])
 
 
 async def _to_pages(_request: Request) -> Response:

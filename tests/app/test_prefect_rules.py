@@ -51,6 +51,9 @@ EVERYBODY, BUILDERS, ADMINS, NOBODY = "user operator engineer admin", "engineer 
         ("PUT", "/prefect/api/admin/storage", NOBODY),
         ("GET", "/prefect/api/block_documents/1", NOBODY),
         ("POST", "/prefect/api/block_documents/filter", NOBODY),  # it tells secrets to whom asks for them
+        ("GET", "/prefect/api/block_types/slug/secret/block_documents", NOBODY),  # with `include_secrets` it tells them
+        ("GET", "/prefect/api/block_types/slug/secret/block_documents/name/password", NOBODY),
+        ("GET", "/prefect/api/block_types/slug/secret", BUILDERS),
         ("POST", "/prefect/api/automations/", NOBODY),  # a webhook to wherever
         ("POST", f"{_DEPLOYMENT}/create_flow_run/filter/../..", NOBODY),
     ],
@@ -117,6 +120,18 @@ def test_the_proof_goes_to_the_api_and_not_to_the_browser(
 def test_the_pages_do_not_ask_for_a_password_the_gate_knows(front: str, engineer: dict[str, str]) -> None:
     told = httpx.get(f"{front}/prefect/ui-settings", headers=engineer, timeout=60).json()
     assert told == {"api_url": "/prefect/api", "auth": None}
+
+
+def test_prefects_pages_are_told_that_there_is_no_block(people: "People", front: str, engineer: dict[str, str]) -> None:
+    user = people.cookie(people.user("fay", Role.USER))
+    for asked, told in (("filter", []), ("count", 0)):
+        url = f"{front}/prefect/api/block_documents/{asked}"
+        answer = httpx.post(url, headers=engineer, json={"include_secrets": True}, timeout=60)
+        assert (answer.status_code, answer.json()) == (200, told)  # what stands there would have echoed its path
+        assert httpx.post(url, headers=user, json={}, timeout=60).status_code == 403
+        assert httpx.post(url, json={}, timeout=60).status_code == 401
+    for path in ("block_documents/1", "block_types/slug/secret/block_documents?include_secrets=true"):
+        assert httpx.get(f"{front}/prefect/api/{path}", headers=engineer, timeout=60).status_code == 403
 
 
 def test_websockets_bring_the_proof_whatever_the_browser_says(
