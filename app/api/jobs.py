@@ -172,9 +172,17 @@ def list_jobs(
     state: Annotated[
         Literal["", "queued", "running", "succeeded", "failed", "cancelled"], Query(description="only this state")
     ] = "",
+    owner: Annotated[
+        str, Query(max_length=64, description="a part of the owner's name, for who sees others' jobs")
+    ] = "",
+    search: Annotated[
+        str,
+        Query(max_length=100, description="the beginning of an id, or a part of a model's, dataset's or file's name"),
+    ] = "",
 ) -> Any:
     """Your jobs, newest first; administrators see everybody's."""
-    found, total = rooms.jobs.page(caller, kind=kind, state=state, number=paging[0], size=paging[1])
+    wanted = {"kind": kind, "state": state, "owner": owner, "search": search}
+    found, total = rooms.jobs.page(caller, **wanted, number=paging[0], size=paging[1])
     runner = rooms.jobs.runner()
     return listing([rooms.jobs.to_dict(job, runner) for job in found], total, paging)
 

@@ -28,12 +28,14 @@ JobId = Annotated[str, typer.Argument(help="the job's id, or the beginning of it
 def list_jobs(
     kind: Annotated[str, typer.Option(help="only this kind: batch or video")] = "",
     state: Annotated[str, typer.Option(help="queued, running, succeeded, failed or cancelled")] = "",
+    owner: Annotated[str, typer.Option(help="a part of the owner's name")] = "",
+    search: Annotated[str, typer.Option(help="the beginning of an id, or a part of a model's or file's name")] = "",
     size: Annotated[int, typer.Option(min=1, max=1_000, help="the newest so many")] = 50,
     json: AsJson = False,
 ) -> None:
     """List the jobs, newest first."""
     rooms, actor = open_rooms()
-    found, total = rooms.jobs.page(actor, kind=kind, state=state, size=size)
+    found, total = rooms.jobs.page(actor, kind=kind, state=state, owner=owner, search=search, size=size)
     runner = rooms.jobs.runner()
     shown = [rooms.jobs.to_dict(job, runner) for job in found]
     if json:

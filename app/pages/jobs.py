@@ -11,6 +11,8 @@ from app.ui.session import platform, required
 from app.ui.states import empty_state, error_box
 from registry.access import Action, Actor, allowed
 from registry.errors import RegistryError
+from registry.jobs.kinds import KINDS
+from registry.records import Role
 from registry.records.jobs import is_final
 
 _SIZE = 10
@@ -44,10 +46,19 @@ def draw() -> None:
 
 
 def _jobs(actor: Actor) -> None:
-    left, _ = st.columns([0.32, 0.68])
-    with left:
+    sees_others = actor.role == Role.ADMIN
+    first, second, third, *fourth = st.columns([0.37, 0.21, 0.21, 0.21] if sees_others else [0.48, 0.26, 0.26])
+    with first:
+        search = filters.words("jobs", "search", "Search ids and names")
+    with second:
+        kind = filters.choice("jobs", "kind", "Kind", {"": "Every kind"} | {k: v.title for k, v in KINDS.items()})
+    with third:
         state = filters.choice("jobs", "state", "State", {"": "Every state"} | {k: v[0] for k, v in STATES.items()})
-    _list(actor, state)
+    owner = ""
+    for column in fourth:
+        with column:
+            owner = filters.words("jobs", "owner", "Owner", icon="person", longest=64)
+    _list(actor, {"kind": kind, "state": state, "owner": owner, "search": search})
 
 
 def _start(actor: Actor, actions: DeltaGenerator) -> None:
@@ -67,15 +78,15 @@ def _start(actor: Actor, actions: DeltaGenerator) -> None:
             st.rerun()
 
 
-def _list(actor: Actor, state: str) -> None:
-    found, _ = platform().jobs.page(actor, state=state, number=page_number("jobs"), size=_SIZE)
-    moving = any(not is_final(job.state) for job in found) or bool(state)
+def _list(actor: Actor, wanted: dict[str, str]) -> None:
+    found, _ = platform().jobs.page(actor, **wanted, number=page_number("jobs"), size=_SIZE)
+    moving = any(not is_final(job.state) for job in found) or bool(wanted["state"])
 
     @st.fragment(run_every=_POLL_S if moving else None)
     def rows() -> None:
-        jobs, total = platform().jobs.page(actor, state=state, number=page_number("jobs"), size=_SIZE)
+        jobs, total = platform().jobs.page(actor, **wanted, number=page_number("jobs"), size=_SIZE)
         if not jobs:
-            _nothing(filtered=bool(state))
+            _nothing(filtered=any(wanted.values()))
             return
         runner = platform().jobs.runner()
         for job in jobs:
@@ -87,7 +98,7 @@ def _list(actor: Actor, state: str) -> None:
 
 def _nothing(*, filtered: bool) -> None:
     if filtered:
-        empty_state("search_off", "No such jobs", "Show every state instead.")
+        empty_state("search_off", "No such jobs", "Try another word, or show every kind and state.")
     else:
         empty_state(
             "work_history",

@@ -97,13 +97,22 @@ class Jobs:
             return _seen(actor, session.get(Job, job_id), job_id)
 
     def page(
-        self, actor: Actor, *, kind: str = "", state: str = "", number: int = 1, size: int = 50
+        self,
+        actor: Actor,
+        *,
+        kind: str = "",
+        state: str = "",
+        owner: str = "",
+        search: str = "",
+        number: int = 1,
+        size: int = 50,
     ) -> tuple[Sequence[Job], int]:
-        """One page of the jobs the actor may see, newest first, and how many there are."""
+        """One page of the jobs the actor may see, as `records.jobs.page` looks for them, and how many there are."""
         require(actor, Action.READ_JOB)
-        owner = None if actor.role == Role.ADMIN else actor.id
+        wanted = {"kind": kind, "state": state, "owner": owner, "search": search}
+        owner_id = None if actor.role == Role.ADMIN else actor.id
         with self.database.read() as session:
-            return jobs.page(session, owner_id=owner, kind=kind, state=state, number=number, size=size)
+            return jobs.page(session, owner_id=owner_id, number=number, size=size, **wanted)
 
     def cancel(self, actor: Actor, job_id: str) -> Job:
         """Cancel a job: one that waits at once, one that runs within seconds. Raises JobNotFound, JobEnded.

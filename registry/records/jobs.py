@@ -8,8 +8,10 @@ from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, col, select, update
 
 from registry.records.database import one_at_a_time
+from registry.records.folding import has_text
 from registry.records.tables import Job, JobState, Runner, utc_now
 
+_NAMES = ("model", "name", "dataset", "source", "file")  # the parameters that say what a job works with
 FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 RETRIED_WITHIN = timedelta(days=7)  # so long what a job that failed was given, and what it had finished, is kept
 
@@ -30,10 +32,22 @@ def create(session: Session, job: Job) -> Job:
     return job
 
 
-def page(
-    session: Session, *, owner_id: str | None, number: int, size: int, kind: str = "", state: str = ""
+def page(  # noqa: PLR0913 - what may be asked
+    session: Session,
+    *,
+    owner_id: str | None,
+    number: int,
+    size: int,
+    kind: str = "",
+    state: str = "",
+    owner: str = "",
+    search: str = "",
 ) -> tuple[Sequence[Job], int]:
-    """One page of jobs, newest first, with the total; `owner_id` None means everybody's."""
+    """One page of jobs, newest first, with the total; `owner_id` None means everybody's.
+
+    `owner` is a part of the owner's name; `search` the beginning of an id, or a part of what the job works with: the
+    names of its model, dataset, video, folder and archive.
+    """
     wanted: list[ColumnElement[bool]] = []
     if owner_id is not None:
         wanted.append(col(Job.owner_id) == owner_id)
@@ -41,6 +55,11 @@ def page(
         wanted.append(col(Job.kind) == kind)
     if state:
         wanted.append(col(Job.state) == state)
+    if owner:
+        wanted.append(has_text(col(Job.owner_name), owner))
+    if search:
+        named = [has_text(col(Job.parameters)[name].as_string(), search) for name in _NAMES]
+        wanted.append(or_(col(Job.id).startswith(search.lower(), autoescape=True), *named))
     query = select(Job).where(*wanted).order_by(col(Job.created_at).desc(), col(Job.id))
     total = select(func.count()).select_from(Job).where(*wanted)
     return session.exec(query.offset((number - 1) * size).limit(size)).all(), session.exec(total).one()

@@ -50,6 +50,28 @@ def test_a_failed_job_is_tried_again_from_its_page(pages: "Pages") -> None:
     assert "Cancel" in _buttons(drawn)
 
 
+def test_jobs_are_looked_for_by_kind_words_and_owner(pages: "Pages") -> None:
+    people = [pages.person(Role.OPERATOR), pages.person(Role.ADMIN)]
+    for user, model in zip(people, ("bolt-finder", "nut-finder"), strict=True):
+        given = BatchParameters(model=model, version=1, source="upload")
+        pages.platform.jobs.start(of_user(user, "session"), "batch", given)
+
+    def shown(drawn: AppTest) -> str:
+        assert not drawn.exception
+        told = " ".join(each.value for each in drawn.markdown)
+        return " ".join(name for name in ("bolt", "nut") if f"{name}\\-finder" in told)
+
+    drawn = pages.draw(jobs_page, people[1])
+    assert shown(drawn) == "bolt nut"
+    assert shown(drawn.text_input(key="jobs.search").set_value("bolt").run()) == "bolt"
+    drawn.text_input(key="jobs.search").set_value("")
+    assert shown(drawn.text_input(key="jobs.owner").set_value(people[1].username).run()) == "nut"
+    assert shown(drawn.selectbox(key="jobs.kind").set_value("video").run()) == ""
+    assert "No such jobs" in " ".join(each.value for each in drawn.markdown)
+    drawn = pages.draw(jobs_page, people[0])
+    assert (shown(drawn), [each.key for each in drawn.text_input]) == ("bolt", ["jobs.search"])
+
+
 def test_an_import_that_is_done_leads_to_its_dataset(pages: "Pages") -> None:
     user = pages.person(Role.ENGINEER)
     actor = of_user(user, "session")

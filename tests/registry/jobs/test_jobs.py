@@ -62,6 +62,46 @@ def test_pages_are_filtered_by_kind_and_state(shop: "Shop", user: Actor) -> None
     assert shop.jobs.page(user, kind="video") == ([], 0)
 
 
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("bolt", "detect tune"),
+        ("BOLTS-2", "tune"),
+        ("gate.mp4", "video"),
+        ("/srv/", "folder"),
+        ("8c1d", "detect"),  # as an id begins
+        ("8C1D0F", "detect"),
+        ("%", ""),  # no pattern
+        ("upload", "video"),
+        ("version", ""),  # what a parameter is called is not looked at
+    ],
+)
+def test_jobs_are_found_by_id_and_by_what_they_work_with(shop: "Shop", user: Actor, search: str, found: str) -> None:
+    about = {
+        "detect": {"model": "bolt-finder", "version": 1, "dataset": "pets"},
+        "tune": {"model": "m", "dataset": "bolts-2/1"},
+        "video": {"name": "Gate.mp4", "source": "upload", "model": "m"},
+        "folder": {"source": "/srv/shift", "model": "m"},
+    }
+    ids = {"detect": "8c1d0f2a"}
+    with shop.database.write() as session:
+        for number, (kind, parameters) in enumerate(about.items()):
+            given = {"owner_id": user.id, "owner_name": user.name, "parameters": parameters}
+            session.add(Job(id=ids.get(kind, f"{number}f00"), kind=kind, **given))
+    jobs_found, total = shop.jobs.page(user, search=search)
+    assert sorted(job.kind for job in jobs_found) == found.split()
+    assert total == len(jobs_found)
+
+
+def test_who_sees_the_jobs_of_others_looks_for_their_owners(
+    shop: "Shop", user: Actor, engineer: Actor, admin: Actor
+) -> None:
+    for each in (user, engineer):
+        shop.queue(each)
+    assert [job.owner_id for job in shop.jobs.page(admin, owner=user.name.upper())[0]] == [user.id]
+    assert shop.jobs.page(engineer, owner=user.name) == ([], 0)
+
+
 def test_a_waiting_job_is_cancelled_at_once_and_an_ended_one_not_at_all(shop: "Shop", user: Actor) -> None:
     job = shop.queue(user)
     assert shop.jobs.cancel(user, job.id).state == JobState.CANCELLED
