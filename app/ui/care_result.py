@@ -22,7 +22,7 @@ def clean(_actor: Actor, _job: dict[str, Any], result: dict[str, Any]) -> None:
     with left, card("clean_kinds"):
         st.subheader("What would go" if dry else "What went", anchor=False)
         rows = [
-            {"What": each["title"], "Count": each["count"], "Files": bytes_text(each["bytes"])}
+            {"What": each["title"], "Count": each["count"], "Files": bytes_text(each["bytes"]) if each["bytes"] else ""}
             for each in result["cleaned"]
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")

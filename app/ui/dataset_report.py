@@ -47,10 +47,11 @@ def draw(report: ImportReport, key: str) -> None:
         key=f"{key}.problems",
         height=min(38 + 35 * len(report.problems), 460),
         column_config={
-            "Problem": st.column_config.TextColumn(width="small"),
-            "What was done": st.column_config.TextColumn(width="small"),
-            "Line": st.column_config.TextColumn(width="small"),
-            "Detail": st.column_config.TextColumn(width="large"),
+            "Problem": st.column_config.TextColumn(width=165),  # all together as wide as the card on a small laptop
+            "What was done": st.column_config.TextColumn(width=110),
+            "File": st.column_config.TextColumn(width=180),
+            "Line": st.column_config.TextColumn(width=60),
+            "Detail": st.column_config.TextColumn(width=380),
         },
     )
     total = sum(report.counts.values())

@@ -51,16 +51,16 @@ def _table(versions: Sequence[DatasetVersion]) -> None:
             "Size": [bytes_text(each.size_bytes) for each in versions],
         }
     )
-    small = st.column_config.NumberColumn(width="small")
-    columns = {
-        "Version": small,
-        "Images": small,
-        "Labels": small,
-        "Splits": st.column_config.TextColumn(width="medium"),
-        "Note": st.column_config.TextColumn(width="medium"),
-        "By": st.column_config.TextColumn(width="small"),
-        "Size": st.column_config.TextColumn(width="small"),
-        "Made": st.column_config.DatetimeColumn(format="distance"),
+    narrow = st.column_config.NumberColumn(width=64)
+    columns = {  # together as wide as the card on a small laptop
+        "Version": narrow,
+        "Images": narrow,
+        "Labels": narrow,
+        "Splits": st.column_config.TextColumn(width=190),
+        "Note": st.column_config.TextColumn(width=250),
+        "Made": st.column_config.DatetimeColumn(format="distance", width=110),
+        "By": st.column_config.TextColumn(width=80),
+        "Size": st.column_config.TextColumn(width=80),
     }
     st.dataframe(frame, hide_index=True, column_config=columns, height=min(38 + 35 * len(versions), 320))
 

@@ -17,11 +17,13 @@ from app.ui.text import many, plain
 from registry.access import Action, Actor, allowed
 from registry.errors import RegistryError
 from registry.jobs.batch_results import first_pictures
+from registry.jobs.dataset_uses import dataset_of
 from registry.jobs.kinds import BATCH, IMPORT, TRAIN, VIDEO
 from registry.records.jobs import is_final
 
 _POLL_S = 1.0
 _ROWS, _PICTURES, _LABELS = 200, 6, 12
+_FAILED_ROWS, _FAILED_PX = 4, 320
 _RESULTS = {
     "optimise": optimisation_result.draw,
     "tune": optimisation_result.draw,
@@ -85,6 +87,8 @@ def _about(job: dict[str, Any]) -> str:
         told = f"Version {about['version']} on {about['dataset']}, started" if "dataset" in about else "Started"
         return plain(f"{told} by {job['owner']}{again}.")
     source = "an upload" if about.get("source") == "upload" else f"the folder {about.get('source', '')}"
+    if dataset := dataset_of(job["kind"], about):
+        source = f"dataset {dataset}, version {about['source'].rpartition('/')[2]}"
     images = many(job["total"], "image")
     return plain(f"Version {about.get('version')} on {images} of {source}, started by {job['owner']}{again}.")
 
@@ -137,9 +141,9 @@ def _labels(labels: dict[str, int]) -> None:
 def _failed(result: dict[str, Any]) -> None:
     with card("job_failed"):
         st.subheader("Not readable", anchor=False)
-        frame = pd.DataFrame(result["failed"])[["file", "message"]]
-        columns = {"file": st.column_config.TextColumn("File"), "message": st.column_config.TextColumn("Why")}
-        st.dataframe(frame, hide_index=True, column_config=columns, height=min(38 + 35 * len(frame), 280))
+        rows = [{"File": plain(each["file"]), "Why": plain(each["message"])} for each in result["failed"]]
+        with st.container(height=_FAILED_PX if len(rows) > _FAILED_ROWS else "content", border=False):
+            st.table(pd.DataFrame(rows).set_index("File"))  # it folds what is long
 
 
 def _pictures(actor: Actor, job_id: str) -> None:
@@ -166,17 +170,26 @@ def _table(actor: Actor, job_id: str) -> None:
         if first is None:
             st.markdown(":gray[Nothing was found in these images.]")
             return
-        columns = {
-            "file": st.column_config.TextColumn("File", width="medium"),
-            "label": st.column_config.TextColumn("Class", width="small"),
+        columns = {  # together as wide as the card on a small laptop
+            "file": st.column_config.TextColumn("File", width=150),
+            "label": st.column_config.TextColumn("Class", width=80),
             "text": st.column_config.TextColumn("Text", width="medium"),
-            "score": st.column_config.ProgressColumn("Score", min_value=0, max_value=1, format="percent"),
+            "score": st.column_config.ProgressColumn("Score", min_value=0, max_value=1, format="percent", width=110),
+            "box": st.column_config.TextColumn("Box", width=150, help="x1, y1, x2, y2 in pixels"),
         }
-        frame = first.to_pandas().drop(columns="class_id", errors="ignore")
-        frame = frame.round(dict.fromkeys(("x1", "y1", "x2", "y2"), 1))
+        frame = with_box(first.to_pandas().drop(columns="class_id", errors="ignore"))
         st.dataframe(frame, hide_index=True, column_config=columns, height=min(38 + 35 * len(frame), 420))
         if total > _ROWS:
             st.caption(f"The first {_ROWS:,} of {total:,} rows.")
+
+
+def with_box(frame: pd.DataFrame) -> pd.DataFrame:
+    """A copy with the four numbers of a box as one text, which takes a third of their room."""
+    if not {"x1", "y1", "x2", "y2"} <= set(frame.columns):
+        return frame
+    corners = frame[["x1", "y1", "x2", "y2"]]
+    box = ["" if pd.isna(each).any() else ", ".join(f"{side:.0f}" for side in each) for each in corners.to_numpy()]
+    return frame.drop(columns=list(corners.columns)).assign(box=box)
 
 
 def _open(actor: Actor, job_id: str, name: str) -> BinaryIO:

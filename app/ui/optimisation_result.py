@@ -15,13 +15,10 @@ from registry.jobs.tuning_parameters import FORM_TITLES
 from registry.models.tuning_table import TuningTable
 from registry.tuning.optimisation_report import GATES, OptimisationReport, Outcome
 
-_COLUMNS = {
-    "ms": st.column_config.TextColumn(help="for each image, the median"),
-    "FP32 ms": st.column_config.TextColumn(help="the version itself in the same rounds, by its fastest backend"),
-    "Faster": st.column_config.TextColumn(help="the median over the rounds"),
-    "Surely": st.column_config.TextColumn(help="the lower end of its confidence interval, 95 %"),
-    "Why": st.column_config.TextColumn(width="large"),
-}
+_MEANINGS = (
+    "ms: for each image, the median. FP32 ms: the version itself in the same rounds, by its fastest backend. Faster: "
+    "the median over the rounds. Surely: the lower end of its confidence interval, 95 %."
+)
 
 
 def draw(actor: Actor, job: dict[str, Any], result: dict[str, Any]) -> None:
@@ -49,8 +46,8 @@ def _tables(actor: Actor, job: dict[str, Any], result: dict[str, Any]) -> None:
     report = OptimisationReport.model_validate_json(text)
     with card("job_forms"):
         st.subheader("Forms", anchor=False)
-        frame = pd.DataFrame([_row(each) for each in report.outcomes])
-        st.dataframe(frame, hide_index=True, column_config=_COLUMNS, height="content")
+        st.table(pd.DataFrame([_row(each) for each in report.outcomes]).set_index("Form"))  # it folds what is long
+        st.caption(_MEANINGS)
         st.caption(plain(f"Gates: {report.gates}. {report.dataset.name} {report.dataset.version}; {report.machine}."))
     judged = [each for each in report.outcomes if each.accuracy is not None]
     left, right = st.columns([0.68, 0.32], gap="medium")
@@ -81,5 +78,5 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "Faster": f"{found.speedup:.2f} ×" if found else "",
         "Surely": f"{found.surely:.2f} ×" if found else "",
         "Lost": "" if outcome.loss is None else f"{outcome.loss:.4f}",
-        "Why": outcome.why or (f"version {outcome.made_version}" if outcome.made_version else ""),
+        "Why": plain(outcome.why or (f"version {outcome.made_version}" if outcome.made_version else "")),
     }

@@ -6,6 +6,8 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
+from registry.jobs.parameter_words import label_of
+
 
 def draw(
     key: str, parameters: type[BaseModel], given: Mapping[str, Any], known: Mapping[str, Mapping[str, str]]
@@ -35,7 +37,7 @@ def _chosen(key: str, name: str, about: dict[str, Any], default: str, known: Map
     shown = {"": "None", **known}
     return str(
         st.selectbox(
-            name.capitalize(), options, first, key=key, help=about.get("description"),
+            label_of(name), options, first, key=key, help=about.get("description"),
             format_func=lambda each: shown.get(each, each),
         )
     )  # fmt: skip
@@ -48,7 +50,7 @@ def _plain(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def _field(key: str, name: str, about: dict[str, Any], default: Any) -> Any:
-    label, meaning = name.replace("_", " ").capitalize(), about.get("description")
+    label, meaning = label_of(name), about.get("description")
     kind = about.get("type")
     if kind == "boolean":
         return st.checkbox(label, bool(default), key=key, help=meaning)

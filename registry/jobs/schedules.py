@@ -14,8 +14,8 @@ from registry.access.trail import trace
 from registry.errors import Forbidden, InvalidInput, QuotaExceeded, RegistryError, ScheduleNotFound, Unavailable
 from registry.jobs.cron import next_time, next_times, zone_of
 from registry.jobs.owners import owner_of
+from registry.jobs.parameter_words import wrong_parameter
 from registry.records import Database, Job, Role, Schedule, new_id, schedules, utc_now
-from registry.validation import first_problem
 
 MOST_EACH = 50  # schedules of one owner
 _log = structlog.get_logger(__name__)
@@ -243,8 +243,9 @@ def _parameters(start: Startable, given: Mapping[str, Any]) -> BaseModel:
     try:
         return start.parameters.model_validate(dict(given))
     except ValidationError as error:
-        first = first_problem(error)
-        raise InvalidInput(f"the parameters: {first}", details={"field": f"parameters.{first.field}"}) from error
+        first = wrong_parameter(error, start.parameters)
+        field = f"parameters.{first.field}".rstrip(".")
+        raise InvalidInput(first.message, details={"field": field}) from error
 
 
 def _seen(actor: Actor, schedule: Schedule | None, schedule_id: str) -> Schedule:

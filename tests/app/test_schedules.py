@@ -118,7 +118,7 @@ def test_what_a_camera_recorded_last_is_analysed_once_for_each_time(
     assert again.id == job.id, "two that look at once start one job"
     with pytest.raises(CameraNotFound):
         platform.schedules.create(engineer, plan("video", model=model, camera="0" * 32))
-    with pytest.raises(InvalidInput, match="less than or equal to 24"):
+    with pytest.raises(InvalidInput, match="above 0, at most 24"):
         platform.schedules.create(engineer, plan("video", model=model, camera=camera.id, hours=25))
 
 
