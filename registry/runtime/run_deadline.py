@@ -52,14 +52,22 @@ class Watchdog:
         with self._changed:
             self._runs.discard(run)
 
+    def end_all(self) -> None:
+        """End every run under way as if its time were over: for a process that is about to end."""
+        with self._changed:
+            self._end_due(inf)
+
+    def _end_due(self, now: float) -> None:
+        for run in [each for each in self._runs if each.due <= now]:
+            self._runs.discard(run)
+            run.ended = True
+            run.end()
+
     def _watch(self) -> None:
         with self._changed:
             while True:
                 now = monotonic()
-                for run in [each for each in self._runs if each.due <= now]:
-                    self._runs.discard(run)
-                    run.ended = True
-                    run.end()
+                self._end_due(now)
                 self._wakes_at = min((each.due for each in self._runs), default=inf)
                 self._changed.wait(None if self._wakes_at == inf else max(self._wakes_at - now, 0.0))
 

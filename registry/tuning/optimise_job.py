@@ -26,7 +26,7 @@ from registry.tuning.optimisation_report import OptimisationReport, Outcome
 from registry.tuning.optimise import Optimisation
 from registry.tuning.publish_form import made_before, publish_form
 from registry.tuning.variants import Variant
-from registry.tuning.watch import Watch
+from registry.tuning.watch import Watch, called_off
 
 REPORT, REPORT_TEXT = "optimisation.json", "optimisation.md"
 _MEASURED = "measured.json"
@@ -43,7 +43,8 @@ def optimise(run: JobRun, rooms: JobRooms) -> Result:
     actor = run.owner()
     parent = rooms.models.resolve(actor, wanted.model, version=wanted.version)
     own = own_variant(rooms, parent)
-    data = open_registered(Datasets(rooms.database, Workspace(rooms.settings)), actor, wanted.dataset, own.card)
+    datasets = Datasets(rooms.database, Workspace(rooms.settings))
+    data = beside(run.check, lambda: open_registered(datasets, actor, wanted.dataset, own.card))
     report = _measured(run, rooms, wanted, own, data)
     run.progress(92, 100, "publishing what passed")
     report = report.model_copy(
@@ -90,12 +91,12 @@ def _measured(
         return OptimisationReport.model_validate_json(run.files.get("parts", _MEASURED))
     cores = rooms.settings.inference_threads or usable_cores()
     images = [each.image_bgr for each in first(data.held_out, _PICTURES)]
-    with tempfile.TemporaryDirectory(prefix="nexusai-optimise-") as folder:
+    with tempfile.TemporaryDirectory(prefix="nexusai-optimise-", ignore_cleanup_errors=True) as folder:
         engines = rooms.settings.home / "cache" / "engines"
         bench = Bench(cores, images, Path(folder), engines, rooms.settings.run_max_seconds)
         study = Optimisation(own, data, bench, wanted, watch_of(run, 3_600))
         try:
-            outcomes = study.run()
+            outcomes = called_off(run.check, study.run)
         except Cancelled as error:
             raise JobCancelled(run.job_id) from error
     found = study.own_scores

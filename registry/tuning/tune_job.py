@@ -12,6 +12,7 @@ from registry.tuning.dataset_data import open_registered
 from registry.tuning.findings import Findings, store, stored_findings
 from registry.tuning.optimise_job import watch_of
 from registry.tuning.tune import Wanted, find, keep
+from registry.tuning.watch import called_off
 
 REPORT = "tuning.json"
 
@@ -44,9 +45,14 @@ def tune_as_job(run: JobRun, rooms: JobRooms) -> Result:
 
 def _found(run: JobRun, rooms: JobRooms, given: TuneParameters, version: ModelVersion) -> Findings:
     actor = run.owner()
-    data = open_registered(Datasets(rooms.database, Workspace(rooms.settings)), actor, given.dataset, version.card)
+    datasets = Datasets(rooms.database, Workspace(rooms.settings))
     wanted = Wanted(given.dataset, given.bound, given.minutes, given.goal)
-    try:
+
+    def measured() -> Findings:
+        data = open_registered(datasets, actor, given.dataset, version.card)
         return find(rooms.models, actor, version, wanted, watch_of(run, given.minutes * 60), data)
+
+    try:
+        return called_off(run.check, measured)
     except Cancelled as error:
         raise JobCancelled(run.job_id) from error
