@@ -14,6 +14,7 @@ from registry.storage import S3Storage
 from registry.storage.keys import key_parts
 
 IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+PUT_BACK = "Put it back, or name another one."
 _BUCKETS = "s3://"
 _CLOSED = "cannot be read"
 AHEAD = 4  # images of a bucket that are fetched while others are looked at
@@ -151,7 +152,7 @@ def allowed_folder(folder: str, allowed: Sequence[str]) -> Path:
     except OSError as error:  # such as a name that is too long, or a folder that nobody may enter
         raise NotFound(f"the folder {folder[:200]!r} cannot be read: {error.strerror}") from error
     if not found:
-        raise NotFound(f"the folder {folder[:200]!r} does not exist")
+        raise NotFound(f"the folder {folder[:200]!r} does not exist", hint=PUT_BACK)
     return real
 
 

@@ -11,7 +11,15 @@ from pydantic import BaseModel, ValidationError
 from registry.access import Action, Actor, Target, require
 from registry.access.permissions import visible
 from registry.access.trail import trace
-from registry.errors import Forbidden, InvalidInput, QuotaExceeded, RegistryError, ScheduleNotFound, Unavailable
+from registry.errors import (
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    QuotaExceeded,
+    RegistryError,
+    ScheduleNotFound,
+    Unavailable,
+)
 from registry.jobs.cron import next_time, next_times, zone_of
 from registry.jobs.owners import owner_of
 from registry.jobs.parameter_words import wrong_parameter
@@ -121,7 +129,11 @@ class Schedules:
         require(actor, Action.CHANGE_SCHEDULE)
         found = self.get(actor, schedule_id)
         self._require_kind(actor, found.kind)
-        job = self._start(found, f"schedule:{found.id}:{new_id()}")
+        try:
+            job = self._start(found, f"schedule:{found.id}:{new_id()}")
+        except NotFound as error:  # it will not come to more at its next time, so who looks at it then should know
+            self._note(found, problem=error.message)
+            raise
         with self._database.write() as session:
             schedules.note(session, found, last_at=utc_now(), last_job_id=job.id, problem="")
             trace(session, actor, "schedule.run", f"schedule:{found.id}", {"job": job.id, **_told(found)})

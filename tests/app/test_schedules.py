@@ -202,3 +202,26 @@ def test_the_form_leaves_the_dataset_of_a_batch_empty_until_one_is_chosen(
     assert not drawn.exception
     [made], _ = pages.platform.schedules.page(of_user(person, "session"))
     assert (made.parameters["dataset"], made.parameters["folder"]) == (lesson, "")
+
+
+def test_a_file_or_folder_that_is_gone_is_told_on_the_schedule(
+    pages: Pages, model: str, videos: Path, engineer: Actor
+) -> None:
+    (videos / "shift").mkdir()
+    film = videos / "shift" / "gate.mp4"
+    film.write_bytes(tiny_video())
+    schedules = pages.platform.schedules
+    made = schedules.create(engineer, plan("video", model=model, path=str(film)))
+    film.unlink()
+    schedules.start_due(utc_now() + timedelta(days=8))
+    seen = schedules.get(engineer, made.id)
+    assert (seen.last_job_id, seen.problem) == ("", f"there is no file {str(film)!r} that can be read")
+    film.parent.rmdir()
+    with pytest.raises(NotFound, match="does not exist") as refused:
+        schedules.run_now(engineer, made.id)
+    assert "Put it back" in refused.value.hint
+    assert schedules.get(engineer, made.id).problem == f"the folder {str(film.parent)!r} does not exist"
+    film.parent.mkdir()
+    film.write_bytes(tiny_video())
+    assert schedules.run_now(engineer, made.id).state == "queued"
+    assert schedules.get(engineer, made.id).problem == ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from registry.errors import InvalidInput, NotFound, ObjectNotFound
 from registry.jobs.files import JobFiles
-from registry.jobs.image_folders import allowed_folder, open_file
+from registry.jobs.image_folders import PUT_BACK, allowed_folder, open_file
 from registry.jobs.video.parameters import UPLOAD, VideoParameters
 
 if TYPE_CHECKING:  # who only submits needs no tracker
@@ -41,6 +41,6 @@ def open_on_server(path: str, folders: Sequence[str]) -> tuple[BinaryIO, str]:
     try:
         file = open_file(root / wanted.name)
     except (OSError, ValueError) as error:  # a name that no file can have
-        raise NotFound(f"there is no file {path[:200]!r} that can be read") from error
+        raise NotFound(f"there is no file {path[:200]!r} that can be read", hint=PUT_BACK) from error
     about = os.fstat(file.fileno())
     return file, f"{about.st_size}-{about.st_mtime_ns}"

@@ -102,6 +102,11 @@ def test_a_file_on_the_server_is_read_in_place_by_those_who_may(
     job, changed = works.videos.start_path(ADA, asked, str(film)), Asked(works.name, thresholds=Thresholds(0.4))
     assert succeeded(works.run(job))["pictures"] == 100
     assert film.exists()
+    vanished = works.videos.start_path(ADA, Asked(works.name, thresholds=Thresholds(0.6)), str(film))
+    film.rename(folder / "away.mp4")
+    error = works.run(vanished).error or {}
+    assert (error["message"], bool(error["hint"])) == (f"there is no file {str(film)!r} that can be read", True)
+    (folder / "away.mp4").rename(film)
     (folder / "sub").mkdir()
     os.mkfifo(folder / "pipe.mp4")
     odd = [link, *(folder / name for name in ("none.mp4", "sub", "sub/..", "pipe.mp4", "a\0b.mp4"))]
