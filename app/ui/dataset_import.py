@@ -101,7 +101,9 @@ def _imported(actor: Actor, chunks: Iterable[bytes], new: NewVersion) -> tuple[D
     bar = st.progress(0.0, "Receiving the archive")
 
     def tell(done: int, total: int) -> None:
-        if done % 20 == 0 or done == total:
+        if total and done == total:
+            bar.progress(1.0, f"Keeping {many(total, 'picture')} as a version, which takes some seconds")
+        elif done % 20 == 0:
             bar.progress(done / total if total else 1.0, f"Looked at {done:,} of {many(total, 'picture')}")
 
     try:

@@ -38,10 +38,10 @@ def waiting_for(job: Job, runner: Runner | None, now: datetime | None = None) ->
     if job.cancel_requested_at is not None:
         return "It is cancelled; what is finished is written down first."
     if job.handed_over_at is not None:
-        return "It is being started."
+        return "It is being started: its process takes a few seconds."
     if job.not_before is not None and job.not_before > now:
         return f"It is tried again in {(job.not_before - now).total_seconds():.0f} s."
-    return job.stage or "It waits for its turn."
+    return job.stage or "It waits for its turn with the runner, who looks every few seconds."
 
 
 def job_dict(job: Job, runner: Runner | None) -> dict[str, Any]:

@@ -195,9 +195,9 @@ def test_the_time_left_comes_from_the_pace_of_the_present_run() -> None:
         (None, "", {}, "No runner"),
         (60, "", {}, "No runner"),  # it was there once
         (1, "Prefect does not answer.", {}, "Prefect does not answer."),
-        (1, "", {"handed_over_at": utc_now()}, "being started"),
+        (1, "", {"handed_over_at": utc_now()}, "being started: its process takes a few seconds"),
         (1, "", {"not_before": utc_now() + timedelta(hours=9)}, "tried again in"),
-        (1, "", {}, "its turn"),
+        (1, "", {}, "its turn with the runner, who looks every few seconds"),
     ],
 )
 def test_a_waiting_job_says_why(runner_s: int | None, problem: str, changes: dict[str, object], said: str) -> None:
