@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from registry.access import Actor
+from registry.records import datasets as records
+from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.intake import Wanted, take_in
 from registry.training.datasets.problems import ImportReport
 from registry.training.datasets.sample import Dataset, DatasetTask
@@ -22,6 +25,13 @@ def picture(seed: int = 0, size_wh: tuple[int, int] = (32, 24), suffix: str = ".
     """A picture of noise; another seed looks entirely different."""
     pixels = np.random.default_rng(seed).integers(0, 256, (size_wh[1], size_wh[0], 3), np.uint8)
     return encode_png(pixels) if suffix == ".png" else encode_jpeg(pixels)
+
+
+def deleted_meanwhile(datasets: Datasets, actor: Actor, name: str) -> None:
+    """A dataset's end as of a deletion that had looked for its uses just before a job was queued."""
+    with datasets.database.write() as session:
+        records.remove(session, datasets.record(actor, name))
+    datasets.workspace.forget(name, list)
 
 
 @pytest.fixture

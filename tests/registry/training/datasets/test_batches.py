@@ -34,7 +34,7 @@ from registry.training.datasets.catalogue import Datasets
 from registry.training.datasets.changes import DatasetChanges, NewVersion
 from registry.training.datasets.images import images_of
 from registry.training.datasets.workspace import Workspace
-from tests.registry.training.datasets.conftest import Pack, picture
+from tests.registry.training.datasets.conftest import Pack, deleted_meanwhile, picture
 
 ADA = local_actor()
 
@@ -97,7 +97,7 @@ def test_every_picture_of_the_version_is_answered(works: Works, pack: Pack, uniq
 def test_a_dataset_deleted_before_its_turn_fails_the_batch_with_its_name(works: Works, pack: Pack, unique: str) -> None:
     works.changes.add(ADA, pack(_pets(2)), NewVersion("pets"))
     started = works.batches.start_dataset(ADA, Asked(unique), "pets")
-    works.changes.delete(ADA, "pets")
+    deleted_meanwhile(works.datasets, ADA, "pets")
     job = works.run(started)
     assert job.state == JobState.FAILED
     assert (job.error or {})["code"] == "dataset_not_found"
@@ -107,7 +107,7 @@ def test_a_dataset_deleted_before_its_turn_fails_the_batch_with_its_name(works: 
 def test_a_version_made_anew_under_its_name_fails_the_batch(works: Works, pack: Pack, unique: str) -> None:
     works.changes.add(ADA, pack(_pets(2)), NewVersion("pets"))
     started = works.batches.start_dataset(ADA, Asked(unique), "pets")
-    works.changes.delete(ADA, "pets")
+    deleted_meanwhile(works.datasets, ADA, "pets")
     others = {**_pets(2), "images/train/1.png": picture(9)}
     works.changes.add(ADA, pack(others), NewVersion("pets"))
     job = works.run(started)

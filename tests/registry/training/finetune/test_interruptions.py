@@ -30,6 +30,7 @@ from registry.training.finetune.kept import EPOCHS, Kept, read_epochs
 from registry.training.finetune.learning import reports
 from registry.training.finetune.work import fine_tune
 from registry.training.finetune.yolo_child import TRAINED, EpochReport, checkpoint_name
+from tests.registry.training.datasets.conftest import deleted_meanwhile
 
 if TYPE_CHECKING:
     from tests.registry.training.finetune.conftest import School
@@ -90,7 +91,7 @@ def test_a_run_killed_after_epochs_goes_on_behind_them_even_without_its_dataset(
         def heard(done: int, total: int, stage: str) -> None:
             if stage.startswith("epoch") and not first:
                 first.append(done)
-                school.changes.delete(school.actor, name)
+                deleted_meanwhile(school.datasets, school.actor, name)
             telling(done, total, stage)
 
         run.progress = heard  # type: ignore[method-assign]
@@ -240,7 +241,7 @@ def test_a_run_killed_behind_its_publication_and_cancelled_answers_the_version(s
 def test_a_dataset_deleted_before_it_runs_fails_with_its_name(school: "School", digit_set: Path) -> None:
     name = school.add(digit_set, f"{school.dataset}-gone")
     job = school.trainings.start(school.actor, school.asked(dataset=name))
-    school.changes.delete(school.actor, name)
+    deleted_meanwhile(school.datasets, school.actor, name)
     ended = school.run(job)
     assert ended.state == JobState.FAILED
     assert (ended.error or {})["code"] == "dataset_not_found"
