@@ -79,7 +79,7 @@ async def _no_blocks(request: Request) -> Response:
     try:
         require(actor_of(request.scope), Action.OPEN_PREFECT)
     except Forbidden as error:
-        return error_response(error, getattr(request.state, "request_id", ""))
+        return error_response(error, request.scope)
     return JSONResponse(BLOCKS[request.url.path.rpartition("/")[2]])
 
 
