@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -170,7 +170,7 @@ def _returned(answer: httpx.Response) -> list[tuple[bytes, bytes]]:
     return [(key, value.removeprefix(origin) if key == b"location" else value) for key, value in kept]
 
 
-async def _stream(answer: httpx.Response) -> AsyncIterator[bytes]:
+async def _stream(answer: httpx.Response) -> AsyncGenerator[bytes, None]:
     try:
         async for part in answer.aiter_raw():
             yield part
