@@ -10,6 +10,7 @@ from app.cli.steps import following
 from registry.errors import InvalidImage
 from registry.mlflow_file import AccessLevel
 from registry.settings import load_settings
+from registry.sizes import bytes_text
 
 if TYPE_CHECKING:
     from registry.models.types import ModelVersion
@@ -82,7 +83,7 @@ def catalogue(json: AsJson = False) -> None:
     if json:
         as_json([offer.to_dict() for offer in offers])
         return
-    rows = ((o.entry.name, o.entry.task, o.state, _megabytes(o.entry.size_bytes), o.entry.licence) for o in offers)
+    rows = ((o.entry.name, o.entry.task, o.state, _size(o.entry.size_bytes), o.entry.licence) for o in offers)
     table(("name", "task", "state", "download", "licence"), rows)
 
 
@@ -204,8 +205,8 @@ def _say_made(made: "ModelVersion", told: dict[str, Any], warning: str, *, json:
         raise typer.Exit(1)
 
 
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count else "–"
+def _size(count: int) -> str:
+    return bytes_text(count) if count else "–"
 
 
 def _aliases(aliases: dict[str, int]) -> str:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.ui import recording_export
 from app.ui.camera_form import MODES
+from app.ui.camera_tile import open_camera
 from app.ui.film import Film, play
 from app.ui.frame import card, page_header
 from app.ui.local_time import clock, day, day_span, zone
@@ -34,11 +35,11 @@ def draw() -> None:
         empty_state("video_library", "No cameras yet", "Recordings are there once a camera is set to record.")
         return
     camera, wanted = _which(actor, {each.id: each for each in cameras})
-    st.caption(_kept(camera))
     spans = platform().recordings.spans(actor, camera.id, *day_span(wanted))
     if not spans:
-        _nothing(camera)
+        _nothing(actor, camera)
         return
+    st.caption(_kept(camera))
     with card("recording_timeline"):
         picked = timeline(f"recordings.line.{camera.id}.{wanted}", wanted, spans)
     begins = picked or spans[-1].started_at
@@ -75,7 +76,7 @@ def _kept(camera: CameraView) -> str:
     """What is recorded of a camera, and for how long that is kept."""
     asked = recording_of(camera.record.recording)
     if asked.mode == "off":
-        return "Nothing is recorded of this camera at the moment; its settings change that."
+        return "Nothing is recorded of this camera at the moment: its settings say what is."
     days = asked.retention_days
     parts = [("with events", days.events), ("with motion", days.motion), ("the rest", days.continuous)]
     kept = ", ".join(f"{what} {many(count, 'day') if count else 'until room is needed'}" for what, count in parts)
@@ -83,12 +84,14 @@ def _kept(camera: CameraView) -> str:
     return f"Recorded: {MODES[asked.mode].lower()}. Kept: {kept}{most}."
 
 
-def _nothing(camera: CameraView) -> None:
-    if camera.record.recording.get("mode", "off") == "off":
-        text = "Nothing is recorded of this camera: choose in its settings what is."
-    else:
-        text = "Nothing was recorded on this day, or it is not kept any more. Choose another one."
-    empty_state("video_library", "No recordings of this day", text)
+def _nothing(actor: Actor, camera: CameraView) -> None:
+    is_off = camera.record.recording.get("mode", "off") == "off"
+    why = "" if is_off else "Nothing was recorded on this day, or it is not kept any more. "
+    empty_state("video_library", "No recordings of this day", f"{why}{_kept(camera)}")
+    if is_off and allowed(actor, Action.CHANGE_CAMERA):
+        with st.container(horizontal_alignment="center"):
+            if st.button("Open the camera", key="recordings.camera_page", icon=":material/tune:"):
+                open_camera(camera.id)
 
 
 def _player(actor: Actor, camera: CameraView, begins: datetime) -> None:

@@ -23,6 +23,7 @@ from registry.models.upload_records import Upload
 from registry.models.uploads import Uploads
 from registry.runtime.card import MODEL_FILE, ModelCard
 from registry.settings import PROJECT_ROOT
+from registry.sizes import bytes_text
 
 PRESENT, ABSENT = "present", "absent"
 _NOTE_EVERY = 1 << 20  # bytes between two words about how far a download is
@@ -150,8 +151,8 @@ class _Told:
     def note(self, here: int, whole: int) -> None:
         if here >= self._next:
             self._next = here + _NOTE_EVERY
-            of = f" of {whole / 1e6:,.1f}" if whole else ""
-            self._journey.note(RECEIVE, f"{here / 1e6:,.1f}{of} MB")
+            of = f" of {bytes_text(whole)}" if whole else ""
+            self._journey.note(RECEIVE, f"{bytes_text(here)}{of}")
 
 
 def _wish(entry: CatalogueEntry, trust: Trust) -> Wish:

@@ -176,7 +176,7 @@ def _check_unused(name: str, uses: Iterable[Use]) -> None:
     if using:
         raise Conflict(
             f"model {name!r} is in use: {', '.join(using[:5])}",
-            hint="Give the camera another model, or cancel the job, first.",
+            hint="Give the camera another model, cancel the job, or pause or change the schedule, first.",
             details={"uses": using[:50]},
         )
 

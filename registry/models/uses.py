@@ -1,9 +1,9 @@
-"""What works with a model at the moment: cameras that look with it, jobs that have not ended."""
+"""What works with a model at the moment: cameras that look with it, jobs that have not ended, schedules."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from registry.records import Database, Job, camera_list, jobs
+from registry.records import Database, Job, camera_list, jobs, schedules
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,19 @@ def uses_in(database: Database) -> Uses:
         with database.read() as session:
             cameras = camera_list.that_use(session, name)
             running = jobs.unfinished_with_model(session, name)
+            planned = [
+                each for each in schedules.every(session) if each.active and each.parameters.get("model") == name
+            ]
         looking = [Use(f"camera {each.name!r}", each.alias, _whole(each.version)) for each in cameras]
         working = [
             Use(f"{each.kind} job {each.id[:8]} of {each.owner_name}", version=_version_of(each, name))
             for each in running
         ]
-        return [*looking, *working]
+        coming = [
+            Use(f"schedule {each.name!r} of {each.owner_name}", str(each.parameters.get("alias") or ""))
+            for each in planned
+        ]
+        return [*looking, *working, *coming]
 
     return find
 

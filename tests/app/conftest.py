@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
@@ -21,7 +22,19 @@ from registry.access.live import Live, LiveSettings
 from registry.access.sessions import Sessions
 from registry.access.tokens import Tokens
 from registry.models.server import tracking_uri
-from registry.records import Database, Role, SettingValue, User, open_database
+from registry.records import (
+    CameraEvent,
+    CameraHistory,
+    CameraLease,
+    CameraRecord,
+    Database,
+    RecordingSegment,
+    Role,
+    SettingValue,
+    User,
+    WorkerRecord,
+    open_database,
+)
 from registry.settings import Settings, load_settings
 
 PASSWORD = "engine-of-analysis"
@@ -121,3 +134,19 @@ def pages(tmp_path_factory: pytest.TempPathFactory, mlflow_home: Settings) -> It
     yield Pages(platform)
     platform.serving.close()
     platform.database.close()
+
+
+@pytest.fixture(scope="module")
+def roles(pages: Pages) -> dict[Role, User]:
+    """One person of every role."""
+    return {role: pages.person(role) for role in Role}
+
+
+@pytest.fixture
+def no_cameras(pages: Pages) -> Iterator[None]:
+    """The next test begins without cameras."""
+    yield
+    with pages.platform.database.write() as session:
+        for table in (CameraRecord, CameraLease, CameraHistory, CameraEvent, RecordingSegment, WorkerRecord):
+            for row in session.exec(select(table)):
+                session.delete(row)
