@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta, tzinfo
 
 from registry.errors import InvalidZone
-from registry.streams.events import Box, Event, take_snapshot
+from registry.streams.events import Box, Event, Snapshot, take_snapshot
 from registry.streams.frames import Frame
 from registry.streams.geometry import Point
 from registry.streams.tracking import Track, TrackingOptions
 from registry.streams.zones import Crossing, Places
 
 _BETTER = 1.05  # a new picture has to be so much better than the one we have
+_MOST_LOOKS = 16  # tracks of which the best picture so far is kept: a third of a megabyte each
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +56,39 @@ class Rule:
             raise InvalidZone(f"rule {self.name}: times are seconds, 0 to 86400")
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A track as one frame shows it; `worth` says how well."""
+
+    frame: Frame
+    box: Box
+    score: float
+    worth: float
+
+    def snapshot(self) -> Snapshot:
+        return take_snapshot(self.frame, self.box, self.score)
+
+
 @dataclass(slots=True)
 class _Open:
     event: Event
     began_s: float
     best: float
-    better: tuple[Frame, Box, float] | None = None  # shows it better than the event's snapshot
+    better: _Look | None = None  # shows it better than the event's snapshot
 
     def ended(self, track: Track, at_s: float) -> Event:
         """The event, over, with the best picture there was; its end is told by the clock that nobody sets."""
         lasted = timedelta(seconds=max(0.0, at_s - self.began_s))
         event = _complete(self.event, track).ended(self.event.started_at + lasted)
-        return replace(event, snapshot=take_snapshot(*self.better)) if self.better else event
+        return replace(event, snapshot=self.better.snapshot()) if self.better else event
 
 
 @dataclass(slots=True)
 class RuleBook:
     """The rules of one camera with the events that are open; `zone` is the time zone of their schedules.
 
-    An event by a line is over at once. Any other ends with its track, where that left the rule's zones, or once it has
+    An event by a line is over at once: its picture is the best of its track until then. Any other begins with a frame
+    that is as sure as the rule asks for, and ends with its track, where that left the rule's zones, or once it has
     stood still for `rest_s`; the next one of that track begins when it is there again, or has moved on.
     """
 
@@ -85,6 +100,7 @@ class RuleBook:
     _open: dict[tuple[str, int], _Open] = field(default_factory=dict)
     _over: dict[tuple[str, int], Point] = field(default_factory=dict)  # before its track: where that was
     _quiet_until: dict[tuple[str, str], float] = field(default_factory=dict)
+    _looks: dict[int, _Look] = field(default_factory=dict)  # where rules wait for lines; the newest tracks last
 
     def update(self, frame: Frame, tracks: list[Track], crossings: Iterable[Crossing]) -> list[Event]:
         """The events that begin or end with this frame; those that stay open take it in."""
@@ -92,6 +108,8 @@ class RuleBook:
         for crossing in crossings:
             crossed.setdefault(crossing.track_id, []).append(crossing)
         told: list[Event] = []
+        if any(rule.lines for rule in self.rules):
+            self._look(frame, tracks)
         for rule in self.rules:
             for track in tracks:
                 if rule.lines:
@@ -108,7 +126,16 @@ class RuleBook:
             ended += [self._open.pop(key).ended(track, at_s) for key in keys]
             self._over = {key: where for key, where in self._over.items() if key[1] != track.track_id}
             self.places.forget(track.track_id)
+            self._looks.pop(track.track_id, None)
         return ended
+
+    def _look(self, frame: Frame, tracks: list[Track]) -> None:
+        for track in tracks:
+            look, known = _seen(frame, track), self._looks.get(track.track_id)
+            if known is None or look.worth > known.worth * _BETTER:
+                self._looks[track.track_id] = look
+        while len(self._looks) > _MOST_LOOKS:
+            del self._looks[next(iter(self._looks))]
 
     def _pass(self, rule: Rule, track: Track, frame: Frame, crossings: list[Crossing]) -> list[Event]:
         told: list[Event] = []
@@ -122,7 +149,8 @@ class RuleBook:
         key = (rule.name, track.track_id)
         opened = self._open.get(key)
         if opened is None:
-            if not self._may_begin(rule, track, frame.at_s) or not self._holds(rule, track, frame):
+            may_begin = self._may_begin(rule, track, frame.at_s)
+            if not may_begin or track.score < rule.min_score or not self._holds(rule, track, frame):
                 return []
             self._open[key] = self._begin(rule, track, frame)
             return [self._open[key].event]
@@ -168,6 +196,8 @@ class RuleBook:
         return not rule.schedule or any(hours.covers(local) for hours in rule.schedule)
 
     def _begin(self, rule: Rule, track: Track, frame: Frame, crossing: Crossing | None = None) -> _Open:
+        now = _seen(frame, track)
+        best = max(now, self._looks.get(track.track_id, now), key=lambda look: look.worth) if crossing else now
         event = Event(
             self.camera_id,
             rule.name,
@@ -177,27 +207,28 @@ class RuleBook:
             zones=tuple(self.places.zones_of(track.track_id)),
             line=crossing.line if crossing else "",
             direction=("in" if crossing.is_in else "out") if crossing else "",
-            best_score=track.score,
-            snapshot=take_snapshot(frame, track.box, track.score),
+            best_score=max(best.score, track.typical_score()),
+            snapshot=best.snapshot(),
         )
         self._quiet_until[rule.name, track.label] = frame.at_s + rule.cool_down_s
-        return _Open(_complete(event, track), frame.at_s, _worth(track))
+        return _Open(_complete(event, track), frame.at_s, now.worth)
 
     def _take(self, opened: _Open, frame: Frame, track: Track) -> None:
         zones = dict.fromkeys((*opened.event.zones, *self.places.zones_of(track.track_id)))
         opened.event = replace(
             opened.event, zones=tuple(zones), label=track.label, best_score=max(opened.event.best_score, track.score)
         )
-        if _worth(track) > opened.best * _BETTER:
-            opened.best = _worth(track)
-            opened.better = (frame, track.box, track.score)
+        look = _seen(frame, track)
+        if look.worth > opened.best * _BETTER:
+            opened.best, opened.better = look.worth, look
 
 
-def _worth(track: Track) -> float:
-    """How well a frame shows the track: sure, large, and not cut by the picture's edge."""
+def _seen(frame: Frame, track: Track) -> _Look:
+    """How a frame shows a track: better where it is sure, large, and not cut by the picture's edge."""
     x1, y1, x2, y2 = track.box
     is_cut = min(x1, y1) <= 0.002 or max(x2, y2) >= 0.998
-    return track.score * float(track.area**0.5) * (0.5 if is_cut else 1.0)
+    worth = track.score * float(track.area**0.5) * (0.5 if is_cut else 1.0)
+    return _Look(frame, track.box, track.score, worth)
 
 
 def _complete(event: Event, track: Track) -> Event:

@@ -126,6 +126,22 @@ def test_a_rule_asks_for_all_it_says(
     assert bool(scene.events) == happens, why
 
 
+@pytest.mark.parametrize("unsure_at", range(4, 12))
+def test_an_event_is_as_sure_as_its_rule_asks_and_shows_a_sure_look(unsure_at: int) -> None:
+    by_line = replace(RULE, name="by line", lines=frozenset({"gate"}), min_score=0.5)
+    in_zone = replace(RULE, name="in zone", zones=frozenset({"left"}), min_score=0.5)
+    scene = Scene(zones=(LEFT,), lines=(Line("gate", (0.6, 0.0), (0.6, 1.0)),), rules=(by_line, in_zone))
+    for step in range(16):
+        score = 0.15 if step == unsure_at else 0.9
+        scene.show((460 - 25 * step, 100, "a", score))
+    begun = [event for event in scene.events if event.phase is EventPhase.STARTED]
+    assert {event.rule for event in begun} == {"by line", "in zone"}
+    for event in scene.events:
+        assert event.best_score == pytest.approx(0.9)
+        assert event.snapshot is not None
+        assert event.snapshot.score == pytest.approx(0.9)
+
+
 def test_a_cool_down_keeps_the_next_one_of_the_same_label_quiet() -> None:
     scene = Scene(rules=(Rule("r", cool_down_s=5.0),))
     scene.show((100, 100, "a", 0.8), times=3)
