@@ -64,6 +64,8 @@ _SHEET = """
 [data-testid="stSidebarUserContent"] { margin-top: auto; padding-top: .75rem; padding-bottom: 1.25rem; }
 [data-testid="stSidebarHeader"] { padding-top: 1rem; padding-bottom: .25rem; height: auto; }
 [data-testid="stSidebarNavSeparator"] { display: none; }
+/* Outside a form a field is sent when it is left; one that is left to its own eye button is not. */
+[data-testid="stTextInput"]:not([data-testid="stForm"] *) button[aria-label$="password"] { display: none; }
 [data-testid="stSidebarNavLink"] { border-radius: .55rem; padding-block: .22rem; margin-block: 0; }
 /* Streamlit rounds a limit of half a gigabyte to "1GB": these labels tell it */
 :is(.st-key-dataset_import-file, .st-key-batch-files, .st-key-video-file)

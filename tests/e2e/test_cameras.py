@@ -72,6 +72,12 @@ def test_a_connection_is_tried_before_the_camera_is_added(page: Page, fresh: Run
     address.fill("gopher://10.20.0.7/line")
     page.get_by_role("button", name="Test the connection").click()
     expect(page.get_by_text(re.compile("URL starts with", re.IGNORECASE)).first).to_be_visible()
+    address.fill("rtsp://10.20.0.7/line")
+    password = page.get_by_label("Password", exact=True)
+    password.fill("hunter-22")
+    password.press("Tab")  # to nothing of the field's own: it would not be sent before that is left, too
+    expect(password).not_to_be_focused()
+    expect(password.locator("xpath=ancestor::*[@data-testid='stTextInput']").locator(":focus")).to_have_count(0)
     address.fill(film)
     page.get_by_role("button", name="Test the connection").click()
     expect(page.get_by_text("It works")).to_be_visible()
