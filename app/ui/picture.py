@@ -13,9 +13,9 @@ from registry.vision.samples import Sample
 MOST_PICTURES = 20  # at once on a page; what is kept of a run and its picture stays with the session
 KINDS = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"]
 _SOURCES = {
-    "samples": ":material/photo_library: Samples",
-    "files": ":material/upload: Your own",
-    "camera": ":material/photo_camera: Camera",
+    "samples": "Samples",
+    "files": "Your own",
+    "camera": "Camera",
 }
 
 

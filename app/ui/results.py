@@ -1,5 +1,7 @@
 """What came of a run: one picture at a time, its answer for the thresholds that the sliders say."""
 
+from typing import Literal
+
 import streamlit as st
 
 from app.ui import comparing, downloads, result
@@ -10,9 +12,12 @@ from app.ui.states import error_box, picture_error
 from app.ui.text import many, plain
 from app.ui.thresholds import sliders
 from registry.errors import RegistryError
+from registry.models.answer import Answer
 
 _PICTURE = "inference.picture"
 _REASONS_SHOWN = 5
+_TALLEST = 390  # pixels of a picture on the page
+_WIDE = 1.6  # width by height of a picture that is not taller than that at any width of the page's column
 
 
 @st.fragment  # a slider draws this part again, and nothing else
@@ -39,28 +44,34 @@ def _failures(run: Run) -> None:
 
 def _one(run: Run, looked: Looked) -> None:
     figures = st.container()  # filled once the sliders are known
-    left, right = st.columns([0.6, 0.4], gap="medium")
-    with right:
-        wanted = sliders(looked.first)
+    wanted = sliders(looked.first)
     asked = (wanted.confidence, wanted.iou, wanted.max_detections)
     answer = looked.first.answer(*asked)
     second = looked.second.answer(*asked) if looked.second else None
     body = answer.to_dict()
     with figures:
         result.summary(answer, body)
-    with left, card("result_picture"):
+    with card("result_picture"):
         if len(run.looked) > 1:
             st.markdown(f"**{plain(looked.picture.name, longest=80)}**")
         if second is None:
-            st.image(answer.plot(), width="stretch", output_format="JPEG")
+            st.image(answer.plot(), width=_width(answer), output_format="JPEG")
         else:
             comparing.draw(answer, second)
         if len(run.looked) > 1:
             pager(_PICTURE, len(run.looked), 1, "picture")
         downloads.draw(run, looked.picture.name, answer, second, wanted)
-    with right:
+    left, right = st.columns([0.58, 0.42], gap="medium")
+    with left:
         if second is None:
             result.rows(body)
         else:
             comparing.rows(answer, second)
+    with right:
         result.timing(answer)
+
+
+def _width(answer: Answer) -> int | Literal["stretch"]:
+    """The whole width, unless the picture would then be so tall that one has to scroll to see it."""
+    ratio = answer.prediction.width / answer.prediction.height
+    return "stretch" if ratio > _WIDE else max(1, round(_TALLEST * ratio))

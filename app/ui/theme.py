@@ -98,7 +98,10 @@ _SHEET = """
   aspect-ratio: 4 / 3; object-fit: contain; border-radius: .4rem; background: rgb(var(--nx-shade) / .05);
 }
 [class*="st-key-tile_"] button { padding: 0; min-height: 1.6rem; }
-[class*="st-key-result_picture"] img { border-radius: .6rem; }
+.st-key-card_result_picture img { border-radius: .6rem; }
+[class*="st-key-card_summary_"] { padding: .5rem .9rem; }
+[class*="st-key-card_summary_"] [data-testid="stMetricValue"] { font-size: 1.3rem; line-height: 1.3; }
+.st-key-card_thresholds { padding-block: .6rem 0; }
 [class*="st-key-event_"] .nx-thumb {
   display: block; width: 60px; height: 60px; object-fit: cover; border-radius: .4rem;
 }

@@ -16,8 +16,7 @@ def sliders(kept: KeptRun) -> Thresholds:
     about = kept.version.card
     if about.task is Task.EMBED:
         return Thresholds()
-    with card("thresholds"):
-        st.subheader("Thresholds", anchor=False)
+    with card("thresholds"), st.container(horizontal=True, gap="medium"):
         return _drawn(kept)
 
 

@@ -137,7 +137,7 @@ def test_a_zone_is_drawn_and_a_rule_speaks_of_it(page: Page, pictures: Path, set
     page.get_by_role("option", name="belt").click()
     dialog.get_by_text("Not what stands still").click()
     dialog.get_by_role("button", name="Apply").click()
-    expect(page.get_by_text("When anything is in belt: an event.")).to_be_visible()
+    expect(page.get_by_text("When anything is in belt, sure to 50%: an event.")).to_be_visible()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
     _keep(page, pictures / "zones.png")
