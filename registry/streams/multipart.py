@@ -6,6 +6,7 @@ from registry.streams.loss import Reason, SourceLost
 
 MAX_PICTURE = 16 << 20
 _MAX_HEAD = 8_192
+_MOST_BAD = 30  # parts running, each without a picture
 _JPEG = b"\xff\xd8\xff"
 
 
@@ -22,21 +23,23 @@ def boundary_of(content_type: str) -> bytes:
 
 
 class MultipartSplitter:
-    """Cuts parts by their length, or by the next delimiter where none is said."""
+    """Cuts parts by their length, or by the next delimiter where none is said; `bad` ones were no JPEG picture."""
 
     def __init__(self, boundary: bytes) -> None:
         self._boundary = boundary
         self._buffer = bytearray()
+        self._running = 0  # bad parts since the last good one
+        self.bad = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Every picture that is whole by now. Raises SourceLost(GARBAGE)."""
+        """Every picture that is whole by now. Raises SourceLost(GARBAGE) where only other things come."""
         self._buffer += data
-        while True:
-            picture = self._part()
-            if picture is None:
-                return
-            if picture:
-                yield picture
+        while (part := self._part()) is not None:
+            if part.startswith(_JPEG):
+                self._running = 0
+                yield part
+            else:
+                self._skip()
 
     def _part(self) -> bytes | None:
         start = self._buffer.find(self._boundary)
@@ -54,11 +57,15 @@ class MultipartSplitter:
         if end < 0 or end > len(self._buffer):
             self._check_size(body + MAX_PICTURE, "a picture without an end")
             return None
-        picture = bytes(self._buffer[body:end])
+        part = bytes(self._buffer[body:end])
         del self._buffer[:end]
-        if picture and not picture.startswith(_JPEG):
+        return part
+
+    def _skip(self) -> None:
+        self.bad += 1
+        self._running += 1
+        if self._running >= _MOST_BAD:
             raise SourceLost(Reason.GARBAGE, "its parts are no JPEG pictures")
-        return picture
 
     def _check_size(self, most: int, otherwise: str) -> None:
         if len(self._buffer) > most:

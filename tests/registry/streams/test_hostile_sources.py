@@ -131,6 +131,13 @@ def test_pictures_that_change_to_noise_cost_no_other_state(
         assert "failed" not in seen.states
 
 
+def test_parts_that_are_no_picture_end_no_connection(watching: Watch, policy: SourcePolicy, jpegs: list[bytes]) -> None:
+    with MjpegCamera([*jpegs[:8], os.urandom(3_000), b""]) as camera:
+        seen = watching(parse_source(camera.url, policy))
+        seen.wait_for(lambda: len(seen.frames) >= 20)
+        assert seen.states == ["live"]
+
+
 @pytest.mark.parametrize(("verify", "state"), [(False, "live"), (True, "waiting")])
 def test_a_certificate_the_camera_signed_itself(
     watching: Watch, policy: SourcePolicy, clip_h264: bytes, tmp_path: Path, verify: bool, state: str

@@ -99,13 +99,23 @@ def test_what_is_no_mjpeg_stream_is_said(kind: str) -> None:
         b"x" * 10_000,
         b"--b\r\nContent-Length: 99999999999\r\n\r\n",
         b"--b\r\nContent-Length: -5\r\n\r\n",
-        b"--b\r\nContent-Type: x\r\n\r\nGIF89a--b",
+        b"--b\r\nContent-Type: x\r\n\r\nGIF89a" * 31,
+        b"--b\r\nContent-Length: 0\r\n\r\n\r\n" * 31,
         b"--b" + b"x" * 10_000,
     ],
 )
 def test_a_hostile_multipart_is_garbage(body: bytes) -> None:
     with pytest.raises(SourceLost, match="garbage"):
         list(MultipartSplitter(b"--b").feed(body))
+
+
+@given(st.lists(st.integers(0, 3_000)))
+def test_a_bad_part_costs_no_picture_but_itself(cuts: list[int]) -> None:
+    bodies = [JPEG, b"", b"\0noise" * 9, JPEG, b"GIF89a"] * 40  # more bad ones than may come running
+    parts = [b"--b\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(body), body) for body in bodies]
+    splitter = MultipartSplitter(b"--b")
+    found = [picture for piece in cut_up(b"".join(parts), cuts) for picture in splitter.feed(piece)]
+    assert (found, splitter.bad) == ([JPEG] * 80, 120)
 
 
 def test_digest_answers_as_the_standard_says() -> None:
