@@ -57,6 +57,7 @@ def address_of(typed: Typed, policy: SourcePolicy, *, verify_tls: bool, before: 
             "the URL has *** where a secret stood: write the secret out, or leave the URL as it was",
             details={"field": "url"},
         )
+    _check_given_once(typed, source.credentials)
     is_same_place = before is not None and origin_of(stored_url(source)) == origin_of(before.url)
     known = before.secrets.credentials if before is not None else None
     is_given = source.credentials is not None or None not in {typed.username, typed.password}
@@ -80,6 +81,18 @@ def check_literal(source: CameraSource, policy: SourcePolicy) -> None:
     except ValueError:
         return
     resolve(source.host, source.port, policy.networks)
+
+
+def _check_given_once(typed: Typed, in_url: Credentials | None) -> None:
+    if in_url is None:
+        return
+    for name, apart, own in (("name", typed.username, in_url.username), ("password", typed.password, in_url.password)):
+        if apart is not None and own:
+            raise InvalidInput(
+                f"the URL has a {name}, and another {name} is given apart from it",
+                hint="Take name and password out of the URL, or give none apart.",
+                details={"field": "url"},
+            )
 
 
 def _credentials(typed: Typed, otherwise: Credentials | None) -> Credentials | None:

@@ -1,8 +1,8 @@
 """What is asked for when a camera is added or changed."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from registry.cameras.configuration import AnalysisSettings, ZoneSettings
 from registry.cameras.recording import RecordingSettings
@@ -34,7 +34,21 @@ GroupId = Annotated[str, Field(max_length=32)]
 _CREDENTIALS = "kept encrypted, never answered"
 
 
-class NewCamera(BaseModel):
+class _Zoned(BaseModel):
+    """`zones` is short for those of `analysis`: two sets that differ are refused."""
+
+    zones: list[ZoneSettings] | None = None
+    analysis: AnalysisSettings | None = None
+
+    @model_validator(mode="after")
+    def _has_one_set(self) -> Self:
+        within = self.analysis if self.analysis is not None and "zones" in self.analysis.model_fields_set else None
+        if self.zones is not None and within is not None and within.zones != self.zones:
+            raise ValueError("zones and analysis.zones differ: give one of them")
+        return self
+
+
+class NewCamera(_Zoned):
     """A camera to be added. `zones` is short for those of `analysis`."""
 
     model_config = ConfigDict(
@@ -66,13 +80,12 @@ class NewCamera(BaseModel):
     alias: Alias | None = None
     version: Version | None = None
     analysed_fps: Fps = 5.0
-    zones: list[ZoneSettings] | None = None
     analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
     recording: RecordingSettings = Field(default_factory=RecordingSettings)
     start: bool = Field(True, description="start it at once")
 
 
-class CameraChange(BaseModel):
+class CameraChange(_Zoned):
     """What to change of a camera; what is left out stays, also inside `analysis` and `recording`."""
 
     model_config = ConfigDict(
@@ -90,8 +103,6 @@ class CameraChange(BaseModel):
     alias: Alias | None = None
     version: Version | None = None
     analysed_fps: Fps | None = None
-    zones: list[ZoneSettings] | None = None
-    analysis: AnalysisSettings | None = None
     recording: RecordingSettings | None = None
     revision: int | None = Field(None, ge=1, description="refused if the camera was changed since it had this one")
 

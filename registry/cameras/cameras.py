@@ -120,7 +120,7 @@ class Cameras:
             return _seen(session, record.id)
 
     def update(self, actor: Actor, camera_id: str, change: CameraChange) -> CameraView:
-        """Change a camera; a worker that runs it takes the change up within seconds.
+        """Change a camera; a worker that runs it takes the change up within seconds. What changes nothing is no change.
 
         Who names a model becomes the camera's owner: it looks with that person's rights. Who changes the address of
         somebody else's camera must be allowed to use its model.
@@ -148,9 +148,10 @@ class Cameras:
                 changed = {**choice.columns(), "owner_id": actor.id, "owner_name": actor.name}
                 for name, value in changed.items():
                     setattr(record, name, value)
-            record.revision, record.updated_at = record.revision + 1, utc_now()
-            _store(session, record)
-            trace(session, actor, "camera.update", f"camera:{record.id}", _difference(old, _facts(record)))
+            if (record.owner_id, _facts(record)) != (before.owner_id, old):
+                record.revision, record.updated_at = record.revision + 1, utc_now()
+                _store(session, record)
+                trace(session, actor, "camera.update", f"camera:{record.id}", _difference(old, _facts(record)))
             return _seen(session, record.id)
 
     def delete(self, actor: Actor, camera_id: str) -> None:
@@ -229,10 +230,11 @@ def _apply(record: CameraRecord, change: CameraChange) -> None:
         setattr(record, name, value)
     if change.group_id is not None:
         record.group_id = change.group_id or None
-    analysis = merged(record.analysis, change.analysis) if change.analysis else dict(record.analysis)
-    if change.zones is not None:
-        analysis["zones"] = [zone.model_dump(mode="json") for zone in change.zones]
-    record.analysis = analysis_of(analysis).model_dump(mode="json")
+    if change.analysis is not None or change.zones is not None:
+        analysis = merged(record.analysis, change.analysis) if change.analysis else dict(record.analysis)
+        if change.zones is not None:
+            analysis["zones"] = [zone.model_dump(mode="json") for zone in change.zones]
+        record.analysis = analysis_of(analysis).model_dump(mode="json")
     if change.recording is not None:
         record.recording = recording_of(merged(record.recording, change.recording)).model_dump(mode="json")
 

@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import time
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from registry.errors import InvalidInput, InvalidZone
 from registry.records.time_zones import checked_zone, zone_named
@@ -29,7 +38,7 @@ Made = TypeVar("Made")
 Model = TypeVar("Model", bound=BaseModel)
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
-Corner = Annotated[list[float], Field(min_length=2, max_length=2)]
+Corner = Annotated[list[Annotated[float, Strict()]], Field(min_length=2, max_length=2)]
 Outline = Annotated[list[Corner], Field(max_length=MAX_POINTS, description="corners [x, y], 0 to 1 from the top left")]
 
 
@@ -149,7 +158,10 @@ class AnalysisSettings(_Part):
             _check_known(rule.name, "line", rule.lines, {line.name for line in self.lines})
             chosen = [zone for zone in self.zones if not rule.zones or zone.name in rule.zones]
             if rule.must_loiter and not any(zone.loiter_s > 0 for zone in chosen):
-                raise InvalidZone(f"rule {rule.name}: none of its zones says after how many seconds something loiters")
+                raise InvalidZone(
+                    f"rule {rule.name}: none of its zones says after how many seconds something loiters",
+                    hint="Give one of the zones `loiter_s` above 0, or take `must_loiter` from the rule.",
+                )
 
     def options(self) -> AnalysisOptions:
         """As the pipeline takes it. Raises InvalidZone."""

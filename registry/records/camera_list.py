@@ -59,11 +59,11 @@ def by_name(session: Session, name: str) -> CameraRecord | None:
     return session.exec(select(CameraRecord).where(CameraRecord.name == name)).first()
 
 
-def is_taken(session: Session, kind: type[CameraRecord] | type[CameraGroup], name: str, own_id: str) -> bool:
-    """Whether another camera, or group, has a name that reads alike; looks at every row."""
+def alike(session: Session, kind: type[CameraRecord] | type[CameraGroup], name: str, own_id: str) -> str:
+    """The name of another camera, or group, that reads alike; empty without one. Looks at every row."""
     key = username_key(name)
     others = session.exec(select(kind.name).where(col(kind.id) != own_id)).all()
-    return any(username_key(other) == key for other in others)
+    return next((other for other in others if username_key(other) == key), "")
 
 
 def wanted_ids(session: Session) -> Sequence[str]:

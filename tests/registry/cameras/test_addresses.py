@@ -82,6 +82,21 @@ def test_a_secret_in_the_path_is_sealed_and_shown_as_stars() -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (_typed("rtsp://eve:new@10.0.0.7/live", "bob", "hunter2"), "name"),
+        (_typed("rtsp://eve:new@10.0.0.8/live", "bob"), "name"),
+        (_typed("rtsp://eve:new@10.0.0.8/live", password="hunter2"), "password"),
+    ],
+)
+def test_what_is_in_the_url_is_not_given_apart_too(typed: Typed, said: str) -> None:
+    with pytest.raises(InvalidInput, match=f"another {said} is given apart"):
+        address_of(typed, POLICY, verify_tls=True, before=KEPT)
+    halves = address_of(_typed("rtsp://eve@10.0.0.8/live", password="new"), POLICY, verify_tls=True)
+    assert halves.secrets.credentials == Credentials("eve", "new")
+
+
+@pytest.mark.parametrize(
     ("url", "shown"),
     [
         ("http://10.0.0.5/videostream.cgi?loginuse=bob&loginpas=hunter2", "/videostream.cgi?loginuse=***&loginpas=***"),

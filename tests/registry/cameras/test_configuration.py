@@ -59,6 +59,9 @@ def test_what_is_stored_is_read_back_as_it_was() -> None:
         ({"zones": [{"name": "a\u202eb", "points": TRIANGLE}]}, InvalidInput, "printable"),
         ({"zones": [{"name": f"z{n}", "points": TRIANGLE} for n in range(33)]}, InvalidInput, "32"),
         ({"motion": {"masks": [[[0, 0], [1, 1]]]}}, InvalidZone, "mask 1"),
+        ({"zones": [{"name": "z", "points": [[0, 0], [True, 0], [1, 1]]}]}, InvalidInput, "zones.0.points.1.0"),
+        ({"motion": {"masks": [[[0, 0], ["1", 0], [1, 1]]]}}, InvalidInput, "motion.masks.0.1.0"),
+        ({"lines": [{"name": "l", "start": [0, False], "end": [0, 1]}]}, InvalidInput, "lines.0.start.1"),
         ({"motion": {"sensitivity": 1.5}}, InvalidInput, "motion.sensitivity"),
         ({"lines": [{"name": "l", "start": [0, 0], "end": [0, 0.001]}]}, InvalidZone, "too short"),
         ({"rules": [{"name": "r", "zones": ["cellar"]}]}, InvalidZone, "no zone 'cellar'"),
@@ -83,6 +86,23 @@ def test_what_cannot_be_is_refused_with_its_place(given: dict[str, Any], error: 
     with pytest.raises(error, match=said) as refused:
         analysis_of(given)
     assert refused.type is error
+
+
+def test_a_rule_that_nobody_can_keep_is_told_how_somebody_can() -> None:
+    with pytest.raises(InvalidZone) as refused:
+        analysis_of({"zones": [DOOR | {"loiter_s": 0}], "rules": [{"name": "r", "must_loiter": True}]})
+    assert "loiter_s" in refused.value.hint
+    assert "Draw" not in refused.value.hint
+
+
+@pytest.mark.parametrize("kind", [NewCamera, CameraChange])
+def test_zones_are_given_in_one_place(kind: type[NewCamera] | type[CameraChange]) -> None:
+    base = {"name": "n", "url": "rtsp://10.0.0.1/"}
+    with pytest.raises(InvalidInput, match=r"zones and analysis\.zones differ"):
+        parsed(kind, {**base, "zones": [DOOR], "analysis": {"zones": []}}, "camera")
+    for one in ({"zones": [DOOR]}, {"zones": [DOOR], "analysis": {"zones": [DOOR]}}):
+        assert parsed(kind, {**base, **one}, "camera").zones is not None
+    assert parsed(kind, {**base, "zones": [DOOR], "analysis": {"height": 480}}, "camera").zones is not None
 
 
 def test_a_change_leaves_what_it_does_not_name() -> None:

@@ -27,8 +27,10 @@ def test_two_cameras_have_no_names_that_read_alike(
 ) -> None:
     made = cameras.create(engineer, asked(first))
     other = cameras.create(engineer, asked("another"))
-    with pytest.raises(NameTaken, match="reads alike"):
+    with pytest.raises(NameTaken, match=f"camera '{first}' already, which reads alike"):
         cameras.create(engineer, asked(second))
+    with pytest.raises(NameTaken, match=f"camera '{first}' already$"):
+        cameras.create(engineer, asked(first))
     with pytest.raises(NameTaken):
         cameras.update(engineer, other.id, CameraChange(name=second))
     assert cameras.update(engineer, made.id, CameraChange(name=second)).record.name == second, why  # its own name
@@ -40,7 +42,7 @@ def test_two_groups_have_no_names_that_read_alike(
 ) -> None:
     groups = CameraGroups(database)
     made, other = (groups.create(engineer, GroupAsked(name=name)) for name in (first, "another"))
-    with pytest.raises(NameTaken, match="reads alike"):
+    with pytest.raises(NameTaken, match=f"group '{first}' already, which reads alike"):
         groups.create(engineer, GroupAsked(name=second))
     with pytest.raises(NameTaken):
         groups.update(engineer, other["id"], GroupChange(name=second))
