@@ -79,7 +79,7 @@ def list_notifications(rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     return cut(rooms.receivers.list(caller), paging, asdict)
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, response_model=ReceiverOut)
+@router.post("", status_code=status.HTTP_201_CREATED, response_model=ReceiverOut, responses={404: {}})
 def create_notification(body: ReceiverAsked, rooms: Rooms, caller: Caller) -> Any:
     """Add a receiver: a webhook, an MQTT broker, e-mail, or (administrators) an Apprise address."""
     return rooms.receivers.create(caller, body)

@@ -107,12 +107,13 @@ def _standing(camera: CameraView) -> None:
         report = camera.report
         if report:
             ages = report.get("age_ms", {})
+            median, p95 = milliseconds(ages.get("median")), milliseconds(ages.get("p95"))
             width, height = report.get("source_size") or (0, 0)
             _pairs(
                 {
                     "Pictures a second": f"{report.get('fps', 0):.1f}",
                     "Size": f"{width} × {height}" if width else "–",
-                    "Age of a result": f"{milliseconds(ages.get('median'))} (95 %: {milliseconds(ages.get('p95'))})",
+                    "Age of a result": f"{median} (95 %: {p95})" if ages.get("median") else "–",
                     "Sees now": sees_now(camera),
                     "Looks with": model_of(camera),
                 }

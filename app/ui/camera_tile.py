@@ -82,9 +82,11 @@ def model_of(camera: CameraView) -> str:
 
 
 def sees_now(camera: CameraView) -> str:
-    """The objects on the newest picture, such as `person ×2 · car`."""
+    """The objects on the newest picture, such as `person ×2 · car`; a dash before the first picture."""
     if not camera.record.model:
         return "Watching only"
+    if not camera.report.get("account", {}).get("captured"):
+        return "–"
     return counted(camera.report.get("objects", {})) or "Nothing in sight"
 
 

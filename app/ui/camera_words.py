@@ -81,8 +81,8 @@ def crossed(lines: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """An age as it is read: `180 ms`, `2.4 s`."""
-    if value is None:
+    """An age as it is read: `180 ms`, `2.4 s`; none and 0 are those of a result that never came."""
+    if not value:
         return "–"
     return f"{value:.0f} ms" if value < 1_000 else f"{value / 1_000:.1f} s"
 

@@ -12,6 +12,7 @@ from registry.errors import EventNotFound, InvalidInput, ObjectNotFound
 from registry.records import CameraEvent, Database, camera_events, utc_now
 from registry.records.camera_events import EventFilter
 from registry.records.csv_lines import csv_lines
+from registry.records.stretches import check_stretch
 from registry.storage import Storage
 
 MOST_DELETED = 500  # at once
@@ -36,8 +37,9 @@ class Events:
     def page(
         self, actor: Actor, wanted: EventFilter = EVERYTHING, *, number: int = 1, size: int = 50
     ) -> tuple[Sequence[CameraEvent], int]:
-        """One page of events without their tracks, newest first, and how many match. Raises Forbidden."""
+        """One page of events without their tracks, newest first, and how many match. Raises Forbidden, InvalidInput."""
         require(actor, Action.READ_EVENT)
+        check_stretch(wanted.since, wanted.until)
         with self._database.read() as session:
             return camera_events.page(session, wanted, number=number, size=size)
 
@@ -53,9 +55,10 @@ class Events:
     def spans(self, actor: Actor, wanted: EventFilter, width: timedelta) -> list[dict[str, Any]]:
         """How many events began in each span of time, by kind and label; those of the last day without `since`.
 
-        Spans without events are left out. Raises Forbidden, InvalidInput for more than 2,000 spans.
+        Spans without events are left out. Raises Forbidden, InvalidInput, also for more than 2,000 spans.
         """
         require(actor, Action.READ_EVENT)
+        check_stretch(wanted.since, wanted.until)
         until = wanted.until or utc_now()
         since = wanted.since or until - timedelta(days=1)
         if (until - since) / width > MOST_SPANS:
@@ -96,8 +99,9 @@ class Events:
             raise EventNotFound("the clip of this event is gone") from error
 
     def export(self, actor: Actor, wanted: EventFilter = EVERYTHING) -> Iterator[str]:
-        """The newest matching events as CSV, at most 100,000, some lines at a time. Raises Forbidden."""
+        """The newest matching events as CSV, at most 100,000, some lines at a time. Raises Forbidden, InvalidInput."""
         require(actor, Action.READ_EVENT)
+        check_stretch(wanted.since, wanted.until)
         return self._lines(wanted)
 
     def delete(self, actor: Actor, ids: Sequence[str]) -> int:

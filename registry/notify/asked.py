@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from registry.cameras.configuration import parsed
-from registry.errors import InvalidInput
+from registry.errors import InvalidInput, InvalidSource
 from registry.notify.wanted import Wanted
 from registry.records import ReceiverKind
 from registry.streams.addresses import check_host
@@ -101,21 +101,23 @@ class Place:
 
 
 def place_of(kind: str, address: str) -> Place:
-    """Take an address apart. Raises InvalidInput, InvalidSource for a host that is none."""
+    """Take an address apart. Raises InvalidInput."""
     if _UNSAFE.search(address):
         raise InvalidInput("an address has printable ASCII characters, without spaces or quotes")
     if kind == ReceiverKind.APPRISE:
         return _apprise(address)
-    schemes = SCHEMES[kind]
+    scheme, slashes, _ = address.partition("://")
+    if not slashes or scheme not in SCHEMES[kind]:
+        begun = f"{scheme[:20]}://" if slashes else repr(address[:20])
+        right = " or ".join(f"{each}://" for each in SCHEMES[kind])
+        raise InvalidInput(f"the address of a receiver of the kind {kind} begins with {right}, not with {begun}")
     try:
         parts = urlsplit(address)
         host, port = check_host(parts.hostname or ""), parts.port
+    except InvalidSource as error:
+        raise InvalidInput(error.message, hint="Correct the host in the address.") from error
     except ValueError as error:
         raise InvalidInput("the host or the port of the address cannot be read") from error
-    if parts.scheme not in schemes or not address.startswith(f"{parts.scheme}://"):
-        raise InvalidInput(
-            f"the address of a receiver of the kind {kind} begins with {' or '.join(f'{s}://' for s in schemes)}"
-        )
     if "@" in parts.netloc or parts.fragment or port == 0:
         raise InvalidInput("name and password are given apart from the address, which has no fragment")
     has_path = parts.path not in {"", "/"} or parts.query

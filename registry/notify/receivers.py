@@ -16,7 +16,7 @@ from registry.errors import Conflict, Forbidden, InvalidInput, NameTaken, Notifi
 from registry.notify.asked import ReceiverAsked, new_secret, options_of, place_of
 from registry.notify.senders import Senders, origin_of, sealed_for
 from registry.notify.sending import Letter, NotDelivered
-from registry.notify.wanted import wanted_of
+from registry.notify.wanted import Wanted, check_there, wanted_of
 from registry.records import (
     Database,
     NotificationReceiver,
@@ -79,7 +79,11 @@ class Receivers:
             return _view(record, notifications.waiting_for(session, record.id))
 
     def create(self, actor: Actor, asked: ReceiverAsked) -> ReceiverView:
-        """Add one. Raises Forbidden, InvalidInput, InvalidSource, AddressRefused, NameTaken, Conflict for too many."""
+        """Add one.
+
+        Raises Forbidden, InvalidInput, AddressRefused, CameraNotFound, CameraGroupNotFound, NameTaken, Conflict for too
+        many.
+        """
         _require_change(actor, asked.kind)
         made = new_secret() if asked.kind == "webhook" and not asked.secret else ""
         record = NotificationReceiver(
@@ -95,6 +99,7 @@ class Receivers:
             one_at_a_time(session.connection(), "notifications")
             if len(notifications.receivers(session)) >= MOST:
                 raise Conflict(f"there are {MOST} receivers, which is the most", hint="Delete some first.")
+            check_there(session, asked.wanted, Wanted())
             _store(session, record)
             trace(session, actor, "notification.create", f"notification:{record.id}", _facts(record))
         return _view(record, 0, made)
@@ -114,7 +119,9 @@ class Receivers:
             if asked.kind == "webhook" and not kept.password:  # unsigned, anybody could send in its name
                 made = new_secret()
                 kept = Credentials(kept.username, made)
-            self._fill(record, _completed(asked, record), kept)
+            completed = _completed(asked, record)
+            check_there(session, completed.wanted, wanted_of(record.wanted))
+            self._fill(record, completed, kept)
             record.revision, record.updated_at = record.revision + 1, utc_now()
             _store(session, record)
             trace(

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sqlmodel import Session, col, select
 
 from registry.cameras.configuration import HoursSettings, parsed
-from registry.records import CameraEvent
+from registry.errors import CameraGroupNotFound, CameraNotFound
+from registry.records import CameraEvent, CameraGroup, CameraRecord
 from registry.records.time_zones import checked_zone, zone_named
 from registry.streams import Hours
 
@@ -54,3 +56,16 @@ class Wanted(BaseModel):
 def wanted_of(stored: Mapping[str, Any]) -> Wanted:
     """From what is stored or sent. Raises InvalidInput."""
     return parsed(Wanted, stored, "wanted")
+
+
+def check_there(session: Session, wanted: Wanted, before: Wanted) -> None:
+    """Raises CameraNotFound, CameraGroupNotFound for what is named anew and is not there."""
+    for camera_id in _gone(session, CameraRecord, set(wanted.cameras) - set(before.cameras)):
+        raise CameraNotFound(f"there is no camera {camera_id[:40]!r}", details={"field": "wanted.cameras"})
+    for group_id in _gone(session, CameraGroup, set(wanted.groups) - set(before.groups)):
+        raise CameraGroupNotFound(f"there is no group {group_id[:40]!r}", details={"field": "wanted.groups"})
+
+
+def _gone(session: Session, kind: type[CameraRecord] | type[CameraGroup], named: set[str]) -> list[str]:
+    there = session.exec(select(kind.id).where(col(kind.id).in_(named))).all()
+    return sorted(named.difference(there))

@@ -14,6 +14,7 @@ from registry.recordings.joining import Joined
 from registry.recordings.places import Places
 from registry.records import CameraRecord, Database, RecordingSegment, segments, utc_now
 from registry.records.segments import SegmentFilter
+from registry.records.stretches import check_stretch
 from registry.settings import Settings
 from registry.storage import Storage
 
@@ -45,8 +46,9 @@ class Recordings:
     def page(
         self, actor: Actor, wanted: SegmentFilter = EVERYTHING, *, number: int = 1, size: int = 50
     ) -> tuple[Sequence[RecordingSegment], int]:
-        """One page of segments, newest first, and how many there are. Raises Forbidden."""
+        """One page of segments, newest first, and how many there are. Raises Forbidden, InvalidInput."""
         require(actor, Action.READ_RECORDING)
+        check_stretch(wanted.since, wanted.until)
         with self._database.read() as session:
             return segments.page(session, wanted, number=number, size=size)
 

@@ -1,7 +1,7 @@
 """Cameras that went away and came back, as events: told only when they last."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from registry.worker.leases import Report
 AWAY_AFTER_S = 8.0
 BACK_AFTER_S = 2.0
 _MOST_WAITING = 1_000
+LEASES_LOST = "the worker could not renew its leases: the database was away, or the machine too busy"
 _MOST_AT_ONCE = 100  # the next beat must not be late
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +35,7 @@ class Outages:
 
     clock: Callable[[], float] = time.monotonic
     lost: int = 0
+    _stopped_here: set[str] = field(default_factory=set)  # without leases, and not live since
     _watched: dict[str, _Watched] = field(default_factory=dict)
     _waiting: list[CameraEvent] = field(default_factory=list)
 
@@ -43,6 +45,10 @@ class Outages:
         watched.told = event
         watched.told_s = self.clock() - max(0.0, (utc_now() - event.started_at).total_seconds())
 
+    def leases_lost(self, camera_ids: Iterable[str]) -> None:
+        """The worker stops these cameras itself; may be called by any thread."""
+        self._stopped_here |= set(camera_ids)
+
     def look(self, reports: Mapping[str, Report], names: Mapping[str, str]) -> None:
         """See how every camera here is."""
         now = self.clock()
@@ -51,7 +57,9 @@ class Outages:
             live = report.state == "live"
             if live != watched.live:
                 watched.live, watched.since_s, watched.since = live, now, utc_now()
-            watched.reason = ": ".join(part for part in (report.reason, report.detail) if part) or watched.reason
+                if live:
+                    self._stopped_here.discard(camera_id)
+            watched.reason = self._said(camera_id, report) or watched.reason
             lasts_s = now - watched.since_s
             if not live and watched.told is None and lasts_s >= AWAY_AFTER_S:
                 watched.told = self._tell(camera_id, names, EventKind.OFFLINE, watched.since, watched.reason)
@@ -74,6 +82,10 @@ class Outages:
                 self.lost += 1
                 _log.error("outage not kept", camera=event.camera_id, reason=error.message)
             self._waiting.pop(0)
+
+    def _said(self, camera_id: str, report: Report) -> str:
+        said = ": ".join(part for part in (report.reason, report.detail) if part)
+        return LEASES_LOST if not said and camera_id in self._stopped_here else said
 
     def _over(self, camera_id: str, names: Mapping[str, str], watched: _Watched) -> None:
         told, watched.told, watched.reason = watched.told, None, ""

@@ -126,8 +126,10 @@ class Worker:
         while not self._ending.wait(_GUARD_S):
             if self._rooms is None or time.monotonic() <= self._leases.safe_until:
                 continue
-            if not all(post.busy for post in self._rooms.crew.posts().values()):
+            posts = self._rooms.crew.posts()
+            if not all(post.busy for post in posts.values()):
                 _log.error("leases not renewed: every camera stops")
+                self._outages.leases_lost(posts)
                 self._rooms.stop()
 
     def _finish(self) -> None:

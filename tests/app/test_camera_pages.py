@@ -66,6 +66,22 @@ def test_a_tile_says_what_its_camera_is_doing(pages: Pages, roles: dict[Role, Us
         assert word in seen
 
 
+def test_a_camera_without_a_picture_yet_shows_no_figures_of_one(pages: Pages, roles: dict[Role, User]) -> None:
+    camera = add(pages, state="live", model="")
+    account = {"captured": 0, "inferred": {}, "gated": 0, "dropped": {}, "failed": 0, "pending": 0}
+    with pages.platform.database.write() as session:
+        record = session.get_one(CameraRecord, camera.id)
+        record.model = "people"
+        lease = session.get_one(CameraLease, camera.id)
+        lease.report = REPORT | {"account": account, "objects": {}, "counts": {}, "age_ms": {"median": 0.0, "p95": 0.0}}
+        session.add_all([record, lease])
+    for at in ({}, {"camera": camera.id}):
+        seen = said(pages.draw(cameras, roles[Role.OPERATOR], **at))
+        assert "–" in seen
+        assert "0 ms" not in seen
+        assert "Nothing in sight" not in seen
+
+
 def test_the_grid_is_filtered_by_state_and_text(pages: Pages, roles: dict[Role, User]) -> None:
     add(pages, "Yard", state="live")
     add(pages, "Gate")

@@ -244,7 +244,8 @@ class LiveSettings(BaseModel):
         ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
         "cameras",
         "Camera networks",
-        "networks that cameras may be in; this machine itself, link-local and metadata addresses never count",
+        "networks that cameras may be in; loopback, link-local and metadata addresses, and this platform's own ports, "
+        "never count",
         max_length=50,
     )
     camera_tests_at_once: int = _setting(

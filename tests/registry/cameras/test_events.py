@@ -75,6 +75,18 @@ def test_the_histogram_counts_by_span_and_label(events: Events, database: Databa
         events.spans(operator, EventFilter(since=NOON - timedelta(days=900), until=NOON), timedelta(minutes=1))
 
 
+def test_a_time_that_ends_before_it_begins_is_refused(events: Events, operator: Actor) -> None:
+    turned = EventFilter(since=NOON, until=NOON - timedelta(seconds=1))
+    for ask in (
+        lambda: events.page(operator, turned),
+        lambda: events.spans(operator, turned, timedelta(hours=1)),
+        lambda: events.export(operator, turned),  # before its first line
+    ):
+        with pytest.raises(InvalidInput, match="before it begins"):
+            ask()
+    assert events.page(operator, EventFilter(since=NOON, until=NOON))[1] == 0
+
+
 def test_an_event_goes_with_its_files(events: Events, database: Database, engineer: Actor, operator: Actor) -> None:
     storage: LocalStorage = events._storage  # type: ignore[assignment]
     ids = _add(database, {"snapshot": "events/a/s.jpg", "thumbnail": "events/a/t.jpg", "clip": "events/a/c.mp4"}, {})

@@ -9,10 +9,28 @@ from sqlalchemy import insert
 
 from registry.access import Actor
 from registry.access.live import SettingsEditor
-from registry.errors import AddressRefused, Forbidden, InvalidInput, NameTaken, NotificationNotFound, RegistryError
+from registry.errors import (
+    AddressRefused,
+    CameraGroupNotFound,
+    CameraNotFound,
+    Forbidden,
+    InvalidInput,
+    NameTaken,
+    NotificationNotFound,
+    RegistryError,
+)
 from registry.notify.asked import ReceiverAsked, place_of
 from registry.notify.wanted import Wanted
-from registry.records import AuditEntry, CameraEvent, EventKind, NotificationDelivery, Role, notifications
+from registry.records import (
+    AuditEntry,
+    CameraEvent,
+    CameraGroup,
+    CameraRecord,
+    EventKind,
+    NotificationDelivery,
+    Role,
+    notifications,
+)
 from tests.registry.notify.conftest import ADMIN, Office
 
 ENGINEER = Actor("eve", "eve", Role.ENGINEER)
@@ -123,8 +141,10 @@ def test_who_may_do_what(office: Office) -> None:
 @pytest.mark.parametrize(
     ("kind", "address", "why"),
     [
-        ("webhook", "ftp://host/", "begins with"),
-        ("webhook", "https:/host/", "host"),
+        ("webhook", "ftp://host/", "begins with https:// or http://, not with ftp://"),
+        ("webhook", "file:///etc/passwd", "begins with https:// or http://, not with file://"),
+        ("webhook", "https:/host/", "not with 'https:/host/'"),
+        ("webhook", "https:///hook", "neither a host name"),
         ("webhook", "https://bob:pw@host/", "apart from the address"),
         ("webhook", "https://host/a b", "printable"),
         ("webhook", "https://host/\r\nX: y", "printable"),
@@ -137,8 +157,32 @@ def test_who_may_do_what(office: Office) -> None:
     ],
 )
 def test_addresses_that_are_none(kind: str, address: str, why: str) -> None:
-    with pytest.raises(RegistryError, match=why):
+    with pytest.raises(RegistryError, match=why) as refused:
         place_of(kind, address)
+    assert refused.value.code == "invalid_input"  # and none of a camera's
+
+
+@pytest.mark.parametrize(
+    ("named", "error"), [("cameras", CameraNotFound), ("groups", CameraGroupNotFound)], ids=["camera", "group"]
+)
+def test_a_receiver_is_limited_to_what_is_there_and_lives_on_when_that_goes(
+    office: Office, named: str, error: type[RegistryError]
+) -> None:
+    with office.database.write() as session:
+        session.add(CameraGroup(id="cam", name="Hall"))
+    with pytest.raises(error, match="nope") as refused:
+        office.add("webhook", HOOK, wanted=Wanted.model_validate({named: ["cam", "nope"]}))
+    assert refused.value.details == {"field": f"wanted.{named}"}
+    made = office.add("webhook", HOOK, wanted=Wanted.model_validate({named: ["cam"]}))
+    with office.database.write() as session:
+        for kind in (CameraRecord, CameraGroup):
+            session.delete(session.get_one(kind, "cam"))
+    asked: dict[str, Any] = {"name": "renamed", "kind": "webhook", "address": made.address}
+    for kept in (asked, {**asked, "wanted": {named: ["cam"]}}):
+        changed = office.receivers.update(ADMIN, made.id, ReceiverAsked.model_validate(kept))
+        assert changed.wanted[named] == ["cam"]
+    with pytest.raises(error):
+        office.receivers.update(ADMIN, made.id, ReceiverAsked.model_validate({**asked, "wanted": {named: ["nope"]}}))
 
 
 @pytest.mark.parametrize(

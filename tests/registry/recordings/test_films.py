@@ -207,3 +207,9 @@ def _until(holds: Callable[[], bool]) -> None:
     from registry.testing.watched import wait_until
 
     wait_until(holds, 30)
+
+
+def test_recordings_of_a_time_that_ends_before_it_begins_are_refused(lite: Cellar) -> None:
+    turned = SegmentFilter(since=datetime(2026, 11, 2, tzinfo=UTC), until=datetime(2026, 11, 1, tzinfo=UTC))
+    with pytest.raises(InvalidInput, match="before it begins"):
+        lite.library().page(ADMIN, turned)

@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from registry.records import CameraEvent, Database, EventKind, open_database
 from registry.worker.leases import Report
-from registry.worker.outages import AWAY_AFTER_S, BACK_AFTER_S, Outages
+from registry.worker.outages import AWAY_AFTER_S, BACK_AFTER_S, LEASES_LOST, Outages
 
 NAMES = {"a": "Door"}
 Copies = Callable[[], AbstractContextManager[str]]
@@ -61,6 +61,24 @@ def test_an_outage_is_told_once_with_its_reason_and_ended_when_the_camera_stays_
     with database.read() as session:
         stored = {each.kind: each.ended_at for each in session.exec(select(CameraEvent)).all()}
     assert stored == {EventKind.OFFLINE: over.ended_at, EventKind.ONLINE: back.ended_at}
+
+
+def test_cameras_that_the_worker_stopped_itself_say_so_until_they_know_better() -> None:
+    clock = Clock()
+    outages = Outages(clock)
+    look(outages, clock, "live", 60)
+    outages.leases_lost(["a"])
+    look(outages, clock, "live", 1)  # what the worker still had to tell
+    outages.look({}, NAMES)
+    look(outages, clock, "connecting", AWAY_AFTER_S + 1)
+    look(outages, clock, "live", BACK_AFTER_S + 1)
+    look(outages, clock, "connecting", AWAY_AFTER_S + 1)
+    details = [each.detail for each in outages.waiting() if each.kind is EventKind.OFFLINE and each.ended_at is None]
+    assert details == [LEASES_LOST, ""]
+    outages.leases_lost(["a"])
+    outages.look({}, NAMES)
+    look(outages, clock, "waiting", AWAY_AFTER_S + 1, "silent")
+    assert outages.waiting()[-1].detail == "silent"
 
 
 def test_an_outage_that_no_database_takes_holds_up_no_other(copy_postgres: Copies) -> None:
