@@ -15,6 +15,7 @@ AWAY_AFTER_S = 8.0
 BACK_AFTER_S = 2.0
 _MOST_WAITING = 1_000
 LEASES_LOST = "the worker could not renew its leases: the database was away, or the machine too busy"
+_BLAMED_S = 300.0  # later it has another reason, which nobody told
 _MOST_AT_ONCE = 100  # the next beat must not be late
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ class Outages:
 
     clock: Callable[[], float] = time.monotonic
     lost: int = 0
-    _stopped_here: set[str] = field(default_factory=set)  # without leases, and not live since
+    _stopped_here: dict[str, float] = field(default_factory=dict)  # without leases, when, and not live since
     _watched: dict[str, _Watched] = field(default_factory=dict)
     _waiting: list[CameraEvent] = field(default_factory=list)
 
@@ -47,7 +48,7 @@ class Outages:
 
     def leases_lost(self, camera_ids: Iterable[str]) -> None:
         """The worker stops these cameras itself; may be called by any thread."""
-        self._stopped_here |= set(camera_ids)
+        self._stopped_here |= dict.fromkeys(camera_ids, self.clock())
 
     def look(self, reports: Mapping[str, Report], names: Mapping[str, str]) -> None:
         """See how every camera here is."""
@@ -58,7 +59,7 @@ class Outages:
             if live != watched.live:
                 watched.live, watched.since_s, watched.since = live, now, utc_now()
                 if live:
-                    self._stopped_here.discard(camera_id)
+                    self._stopped_here.pop(camera_id, None)
             watched.reason = self._said(camera_id, report) or watched.reason
             lasts_s = now - watched.since_s
             if not live and watched.told is None and lasts_s >= AWAY_AFTER_S:
@@ -85,7 +86,8 @@ class Outages:
 
     def _said(self, camera_id: str, report: Report) -> str:
         said = ": ".join(part for part in (report.reason, report.detail) if part)
-        return LEASES_LOST if not said and camera_id in self._stopped_here else said
+        was_stopped = self.clock() - self._stopped_here.get(camera_id, float("-inf")) < _BLAMED_S
+        return LEASES_LOST if was_stopped and not said else said
 
     def _over(self, camera_id: str, names: Mapping[str, str], watched: _Watched) -> None:
         told, watched.told, watched.reason = watched.told, None, ""

@@ -79,6 +79,10 @@ def test_cameras_that_the_worker_stopped_itself_say_so_until_they_know_better() 
     outages.look({}, NAMES)
     look(outages, clock, "waiting", AWAY_AFTER_S + 1, "silent")
     assert outages.waiting()[-1].detail == "silent"
+    outages.look({}, NAMES)
+    clock.now += 86_400  # another worker had it meanwhile
+    look(outages, clock, "connecting", AWAY_AFTER_S + 1)
+    assert outages.waiting()[-1].detail == ""
 
 
 def test_an_outage_that_no_database_takes_holds_up_no_other(copy_postgres: Copies) -> None:

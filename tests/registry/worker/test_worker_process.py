@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import psutil
@@ -13,7 +14,9 @@ import pytest
 
 from registry.records import NotificationDelivery, NotificationReceiver, ReceiverKind
 from registry.settings import PROJECT_ROOT
-from registry.worker.leases import LEASE_S
+from registry.worker.leases import LEASE_S, Report
+from registry.worker.outages import LEASES_LOST
+from registry.worker.worker import Worker
 from tests.faults.platform_chaos import accounts
 
 if TYPE_CHECKING:
@@ -121,6 +124,24 @@ def test_a_worker_that_cannot_renew_its_leases_stops_in_time_and_goes_on_afterwa
     before = captured(house, "a")
     house.wait(lambda: captured(house, "a") > before, "pictures again")
     assert process.poll() is None
+
+
+@only_sqlite
+def test_a_worker_that_stops_its_cameras_itself_knows_why(house: "House") -> None:
+    house.add("a")
+    worker = Worker(house.settings, loopback=True)
+    running = Thread(target=worker.run)
+    running.start()
+    try:
+        house.wait_live("a")
+        with sqlite3.connect(house.settings.home / "nexusai.db", isolation_level=None) as away:
+            away.execute("BEGIN EXCLUSIVE")
+            house.wait(lambda: not worker._names(), "the camera to be stopped")
+            assert worker._outages._said("a", Report(1, "connecting")) == LEASES_LOST
+            away.execute("ROLLBACK")
+    finally:
+        worker.end()
+        running.join(30)
 
 
 def _decoders(worker: psutil.Process, _of: list[str]) -> list[psutil.Process]:
