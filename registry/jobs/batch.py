@@ -21,7 +21,7 @@ from registry.jobs.batch_parts import Collected, Parts
 from registry.jobs.batch_results import write_results
 from registry.jobs.batches import UPLOAD
 from registry.jobs.files import JobFiles
-from registry.jobs.image_folders import ImageFolder, OpenDataset, no_datasets, open_folder
+from registry.jobs.image_folders import ImageFolder, OpenDataset, no_datasets, reopen_folder
 from registry.jobs.in_mlflow import note_in_mlflow
 from registry.jobs.owners import owner_of
 from registry.jobs.rooms import JobRooms
@@ -65,8 +65,8 @@ def predict_batch(
 ) -> Result:
     """Answer about the images that have no answer yet, then write the results; cancelled, those of what is finished.
 
-    An image that cannot be read is listed and the rest goes on. Raises NotFound or Forbidden where the version, the
-    folder or the owner's right is gone, Unavailable where something is away.
+    An image that cannot be read is listed and the rest goes on. Raises NotFound or Forbidden where the version or the
+    right to the folder is gone, Unavailable where something is away, the folder included.
     """
     parameters, live = BatchParameters.model_validate(run.parameters), rooms.live.current()
     ready = rooms.serving.ready(run.owner(), parameters.model, version=parameters.version)
@@ -242,4 +242,4 @@ def _folder(
             )
         return pictures
     require(owner, Action.READ_FOLDER)
-    return open_folder(source, settings.batch_folders, settings.storage_endpoint)
+    return reopen_folder(source, settings.batch_folders, settings.storage_endpoint)

@@ -128,6 +128,17 @@ def open_folder(where: str, allowed: Sequence[str], endpoint: str = "") -> Image
     """
     if not where.startswith(_BUCKETS):
         return LocalFolder(allowed_folder(where, allowed))
+    return _bucket(where, allowed, endpoint)
+
+
+def reopen_folder(where: str, allowed: Sequence[str], endpoint: str = "") -> ImageFolder:
+    """As `open_folder`, for a batch that has listed it: one that is gone by now raises when it is read, not here."""
+    if not where.startswith(_BUCKETS):
+        return LocalFolder(_place(where, allowed))
+    return _bucket(where, allowed, endpoint)
+
+
+def _bucket(where: str, allowed: Sequence[str], endpoint: str) -> BucketFolder:
     wanted = where.rstrip("/")
     if not any(f"{wanted}/".startswith(f"{each.rstrip('/')}/") for each in allowed if each.startswith(_BUCKETS)):
         raise _refused(where)
@@ -141,6 +152,18 @@ def open_folder(where: str, allowed: Sequence[str], endpoint: str = "") -> Image
 
 def allowed_folder(folder: str, allowed: Sequence[str]) -> Path:
     """A folder on this machine that jobs may read. Raises NotFound, the same for what is not there."""
+    real = _place(folder, allowed)
+    try:
+        found = real.is_dir()
+    except OSError as error:  # such as a folder that nobody may enter
+        raise _closed(folder, error) from error
+    if not found:
+        raise NotFound(f"the folder {folder[:200]!r} does not exist", hint=PUT_BACK)
+    return real
+
+
+def _place(folder: str, allowed: Sequence[str]) -> Path:
+    """Where a folder that jobs may read lies, or would lie. Raises NotFound."""
     if "\0" in folder or not Path(folder).is_absolute():
         raise _refused(folder)
     here = (each for each in allowed if not each.startswith(_BUCKETS))
@@ -148,12 +171,13 @@ def allowed_folder(folder: str, allowed: Sequence[str]) -> Path:
         real = Path(folder).resolve()
         if not any(real.is_relative_to(Path(each).expanduser().resolve()) for each in here):
             raise _refused(folder)
-        found = real.is_dir()
-    except OSError as error:  # such as a name that is too long, or a folder that nobody may enter
-        raise NotFound(f"the folder {folder[:200]!r} cannot be read: {error.strerror}") from error
-    if not found:
-        raise NotFound(f"the folder {folder[:200]!r} does not exist", hint=PUT_BACK)
+    except OSError as error:  # such as a name that is too long
+        raise _closed(folder, error) from error
     return real
+
+
+def _closed(folder: str, error: OSError) -> NotFound:
+    return NotFound(f"the folder {folder[:200]!r} cannot be read: {error.strerror}")
 
 
 def open_file(path: Path) -> BinaryIO:

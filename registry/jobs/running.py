@@ -199,7 +199,8 @@ def _try_again(database: Database, job: Job, files: JobFiles, error: Unavailable
         now = session.get(Job, job.id, with_for_update=True) or job
         losses, is_over = now.losses + 1, now.cancel_requested_at is not None and not has_parts
         if not is_over and losses <= MOST_LOSSES_TO_OTHERS:
-            jobs.put_back(session, job.id, job.ticket, not_before=utc_now() + pause_after(losses), losses=losses)
+            pause, why = utc_now() + pause_after(losses), error.message
+            jobs.put_back(session, job.id, job.ticket, not_before=pause, losses=losses, why=why)
             return None, f"{error.message}; it is tried again"
     if is_over:
         return _end(database, job, files, JobState.CANCELLED)

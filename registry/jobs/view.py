@@ -40,7 +40,8 @@ def waiting_for(job: Job, runner: Runner | None, now: datetime | None = None) ->
     if job.handed_over_at is not None:
         return "It is being started: its process takes a few seconds."
     if job.not_before is not None and job.not_before > now:
-        return f"It is tried again in {(job.not_before - now).total_seconds():.0f} s."
+        again = f"It is tried again in {(job.not_before - now).total_seconds():.0f} s"
+        return f"{again}: {job.stage}." if job.stage else f"{again}."
     return job.stage or "It waits for its turn with the runner, who looks every few seconds."
 
 

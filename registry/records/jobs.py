@@ -165,11 +165,17 @@ def beat(
 
 
 def put_back(
-    session: Session, job_id: str, ticket: int, *, not_before: datetime | None = None, losses: int | None = None
+    session: Session,
+    job_id: str,
+    ticket: int,
+    *,
+    not_before: datetime | None = None,
+    losses: int | None = None,
+    why: str = "",
 ) -> bool:
     """Let a handed-over or running job wait again; whether it was still that ticket's."""
     lost = {} if losses is None else {"losses": losses}
-    values = {"state": JobState.QUEUED, "handed_over_at": None, "not_before": not_before, "stage": "", **lost}
+    values = {"state": JobState.QUEUED, "handed_over_at": None, "not_before": not_before, "stage": why[:120], **lost}
     return _change(session, job_id, ticket, **values)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from registry.access import Actor
 from registry.access.actor import local_actor
-from registry.errors import InvalidInput, ModelNotFound
+from registry.errors import InvalidInput, ModelNotFound, NotFound
 from registry.jobs import batch
 from registry.jobs.batch import Looker, Stretch, predict_batch
 from registry.jobs.batch_inputs import Upload
@@ -25,12 +25,13 @@ from registry.jobs.files import JobFiles
 from registry.jobs.jobs import Jobs
 from registry.jobs.rooms import JobRooms
 from registry.jobs.running import JobRun, execute
+from registry.jobs.view import waiting_for
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
 from registry.models.serving import Serving
 from registry.models.thresholds import Thresholds
 from registry.models.types import CHAMPION
-from registry.records import Database, Job, JobState, jobs
+from registry.records import Database, Job, JobState, Runner, jobs, utc_now
 from registry.runtime.card import MODEL_FILE, Decoder, ModelCard, Task
 from registry.runtime.ocr import bundled_ocr_models
 from registry.storage import LocalStorage, S3Storage
@@ -195,6 +196,26 @@ def test_a_batch_reads_a_bucket_in_place(works: Works, unique: str, service: Ser
     assert job.state == JobState.SUCCEEDED, job.error
     assert [line["file"] for line in works.lines(job)] == [f"{number}.png" for number in range(7)]
     assert [each["file"] for each in (job.result or {})["failed"]] == ["3.png"]
+
+
+def test_a_folder_that_is_gone_at_the_batchs_turn_is_waited_for(works: Works, unique: str, tmp_path: Path) -> None:
+    works.publish(unique, made.blob_detector(), made.BLOB_CARD)
+    folder, aside = tmp_path / "shift", tmp_path / "aside"
+    folder.mkdir()
+    (folder / "1.png").write_bytes(_blob())
+    settings = works.models.settings.model_copy(update={"batch_folders": (str(tmp_path),)})
+    works.models.settings = settings
+    works.rooms = dataclasses.replace(works.rooms, settings=settings)
+    job = works.batches.start_folder(ADA, Asked(unique), str(folder))
+    folder.rename(aside)
+    waiting = works.run(job)
+    assert waiting.state == JobState.QUEUED, waiting.error
+    runner = Runner(id="r", beat_at=utc_now())
+    assert f"tried again in 2 s: the folder {folder} is not there any more."[:100] in waiting_for(waiting, runner)
+    with pytest.raises(NotFound, match="does not exist"):
+        works.batches.start_folder(ADA, Asked(unique, thresholds=Thresholds(0.3)), str(folder))
+    aside.rename(folder)
+    assert works.run(job).state == JobState.SUCCEEDED
 
 
 def test_stretches_that_are_looked_at_elsewhere_come_to_the_same(works: Works, unique: str) -> None:

@@ -15,7 +15,7 @@ from registry.errors import InvalidArchive, InvalidImage, InvalidInput, NotFound
 from registry.jobs import batch_inputs
 from registry.jobs.batch_inputs import BatchImages, Upload, keep_listing, list_images, take_uploads
 from registry.jobs.files import JobFiles
-from registry.jobs.image_folders import open_folder
+from registry.jobs.image_folders import open_folder, reopen_folder
 from registry.storage import LocalStorage, S3Storage
 from tests.registry.s3_service import BUCKET, Service
 
@@ -191,6 +191,14 @@ def test_a_folder_that_vanishes_is_waited_for(files: JobFiles, tmp_path: Path) -
     root.rmdir()
     with pytest.raises(StorageUnavailable, match="not there any more"):
         images.read(0)
+    later = BatchImages(files, reopen_folder(str(root), [str(tmp_path)]), 1)
+    with pytest.raises(StorageUnavailable, match="photos is not there any more"):
+        later.read(0)
+    root.mkdir()
+    (root / "1.png").write_bytes(b"back")
+    assert later.read(0) == b"back"
+    with pytest.raises(NotFound, match="no folder that batches may read"):
+        reopen_folder(str(root), [])
 
 
 @pytest.mark.parametrize("folder", ["/etc", "photos", "{root}/../..", "{root}/missing", "{root}/out", ""])

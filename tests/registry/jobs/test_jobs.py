@@ -197,6 +197,7 @@ def test_the_time_left_comes_from_the_pace_of_the_present_run() -> None:
         (1, "Prefect does not answer.", {}, "Prefect does not answer."),
         (1, "", {"handed_over_at": utc_now()}, "being started: its process takes a few seconds"),
         (1, "", {"not_before": utc_now() + timedelta(hours=9)}, "tried again in"),
+        (1, "", {"not_before": utc_now() + timedelta(hours=9), "stage": "the disk is away"}, " s: the disk is away."),
         (1, "", {}, "its turn with the runner, who looks every few seconds"),
     ],
 )
