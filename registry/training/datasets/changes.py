@@ -26,11 +26,12 @@ from registry.training.datasets.catalogue import DATASET_NAME, Datasets, target_
 from registry.training.datasets.growing import LabelledPicture, grown
 from registry.training.datasets.intake import Progress, Wanted, take_in
 from registry.training.datasets.keeping import TRY_AGAIN, Base, NothingNewError, check_task, keep
+from registry.training.datasets.leaks import with_alike, with_held_out
 from registry.training.datasets.limits import MIB, ImportLimits
 from registry.training.datasets.plan import SplitPlan
-from registry.training.datasets.problems import Findings, ImportReport, ProblemKind
+from registry.training.datasets.problems import Findings, ImportReport
 from registry.training.datasets.sample import Dataset
-from registry.training.datasets.splitting import Division, divide, keep_test
+from registry.training.datasets.splitting import divide, keep_test
 from registry.training.datasets.statistics import statistics_of
 
 LONGEST_TEXT = 400
@@ -117,7 +118,7 @@ class DatasetChanges:
         try:
             self._workspace.stage(name, base.number, staging)
             dataset = replace(opened.dataset, samples=division.samples)
-            report = _with_held_out(opened.report or _no_report(dataset), division)
+            report = with_held_out(opened.report or _no_report(dataset), division.held_out)
             note = f"divided by {plan.by}, seed {plan.seed}"
             new = NewVersion(name, note=note)
             return self._keep(actor, record, new, dataset, report, staging, Base(base.number))[0]
@@ -214,14 +215,18 @@ class DatasetChanges:
     def _divided(
         self, actor: Actor, record: DatasetRecord | None, dataset: Dataset, report: ImportReport, new: NewVersion
     ) -> tuple[Dataset, ImportReport]:
-        """The samples with the splits that were asked for, the parent's test kept."""
+        """The samples with the splits that were asked for, the parent's test kept; what equals the parent as it is."""
         fixed: frozenset[str] = frozenset()
         if record is not None and not new.new_test:
-            fixed = _test_of(self._datasets.open(actor, new.name).dataset)
+            newest = self._datasets.open(actor, new.name).dataset
+            fixed = frozenset() if new.split is None and newest == dataset else _test_of(newest)
         if new.split is None and not fixed:
-            return dataset, report
+            return dataset, with_alike(report, dataset.samples)
         division = divide(dataset, new.split, fixed) if new.split else keep_test(dataset, fixed)
-        return replace(dataset, samples=division.samples), _with_held_out(report, division)
+        report = with_held_out(report, division.held_out)
+        if new.split is None:
+            report = with_alike(report, division.samples)
+        return replace(dataset, samples=division.samples), report
 
     def _keep(
         self,
@@ -282,17 +287,6 @@ def _check_unused(name: str, using: Sequence[str]) -> None:
 
 def _test_of(dataset: Dataset) -> frozenset[str]:
     return frozenset(sample.sha256 for sample in dataset.samples if sample.split == "test")
-
-
-def _with_held_out(report: ImportReport, division: Division) -> ImportReport:
-    """The report with a problem for every sample that may not be used because of the test."""
-    findings = Findings()
-    for file in division.held_out:
-        message = "like a picture of the fixed test, of its group, or meant for the test later: in no split"
-        findings.add(ProblemKind.LEAK, "changed", message, file, sample=file)
-    counts = {kind: report.counts.get(kind, 0) + findings.counts[kind] for kind in {*report.counts, *findings.counts}}
-    listed = (*report.problems, *findings.listed)[: problems.MOST_LISTED]
-    return report.model_copy(update={"counts": dict(sorted(counts.items())), "problems": listed})
 
 
 def _no_report(dataset: Dataset) -> ImportReport:

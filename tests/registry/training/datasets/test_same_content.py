@@ -3,6 +3,8 @@
 import threading
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from registry.access import Actor
@@ -51,6 +53,28 @@ def test_the_same_archive_again_is_the_version_that_is_there(
     assert (other.number, report.equals_version) == (2, None)
     back, report = changes.add(engineer, pack(spots(3)), NewVersion("pets"))  # equals an older one: it is news again
     assert (back.number, report.equals_version) == (3, None)
+
+
+def test_look_alikes_across_the_splits_are_told_at_once_and_make_no_version_of_the_same_archive(
+    changes: DatasetChanges, datasets: Datasets, pack: Pack, engineer: Actor
+) -> None:
+    alike = picture(1)
+    pixels = cv2.imdecode(np.frombuffer(alike, np.uint8), cv2.IMREAD_COLOR)
+    pixels[0, 0] //= 2
+    other = cv2.imencode(".png", pixels)[1].tobytes()  # other bytes, the same look
+    members: dict[str, str | bytes] = {"data.yaml": "names: [spot]\n"}
+    pictures = {"train/a": alike, "train/b": picture(2), "val/c": picture(3), "test/d": other, "test/e": picture(4)}
+    for name, data in pictures.items():
+        members[f"images/{name}.png"], members[f"labels/{name}.txt"] = data, "0 0.5 0.5 0.4 0.4\n"
+    _, report = changes.add(engineer, pack(members), NewVersion("pets"))
+    assert [(each.kind, each.sample, each.message) for each in report.problems] == [
+        ("leak", "d.png", "looks like a.png, which belongs to train")
+    ]
+    before = {each.file: each.split for each in datasets.open(engineer, "pets").dataset.samples}
+    assert before == {"a.png": "train", "b.png": "train", "c.png": "val", "d.png": "test", "e.png": "test"}
+    again, report = changes.add(engineer, pack(members), NewVersion("pets"))
+    assert (again.number, report.equals_version, report.counts) == (1, 1, {"leak": 1})
+    assert len(datasets.versions(engineer, "pets")) == 1
 
 
 def test_who_divides_anew_gets_a_version_whatever_comes_of_it(
