@@ -25,33 +25,45 @@ class Room:
     ) -> None:
         self._live, self._clock_counts = live, clock_counts
         self._busy = Counter(job.kind for job in busy)
+        self._waiting = Counter[str]()
         self._is_small = cores is not None and cores < FEW_CORES
         self._one_waits = False
 
     def admits(self, job: Job) -> bool:
-        """Whether the next of the waiting jobs may start; then it is busy. Otherwise its stage may say why not."""
-        kind = KINDS[job.kind]
-        job.stage = "" if self._clock_counts or not kind.ages else WAITS_FOR_THE_CLOCK
-        if job.stage:
-            return False
-        if self._busy[kind.name] >= kind.at_once(self._live):
-            return False
-        if not kind.beside:
-            job.stage = self._apart(kind)
-            if job.stage or self._in_total() >= self._live.jobs_at_once:
-                return False
-        self._busy[kind.name] += 1
-        return True
+        """Whether the next of the waiting jobs may start; then it is busy. Otherwise its stage says why not."""
+        job.stage = self._why_not(KINDS[job.kind])
+        (self._waiting if job.stage else self._busy)[job.kind] += 1
+        return not job.stage
+
+    def _why_not(self, kind: Kind) -> str:
+        if kind.ages and not self._clock_counts:
+            return WAITS_FOR_THE_CLOCK
+        most, busy = kind.at_once(self._live), self._busy[kind.name]
+        if busy >= most:
+            return _in_the_queue(busy + self._waiting[kind.name], most, f"{kind.name} job")
+        if kind.beside:
+            return ""
+        if apart := self._apart(kind):
+            return apart
+        most, busy = self._live.jobs_at_once, _in_total(self._busy)
+        return _in_the_queue(busy + _in_total(self._waiting), most, "job") if busy >= most else ""
 
     def _apart(self, kind: Kind) -> str:
         """Why a job may not start beside the others on a small machine."""
         if not self._is_small:
             return ""
-        if kind.alone and self._in_total():
+        if kind.alone and _in_total(self._busy):
             self._one_waits = True
             return WAITS_FOR_OTHERS
         is_one_busy = any(self._busy[each.name] for each in KINDS.values() if each.alone)
         return WAITS_FOR_ONE_ALONE if self._one_waits or is_one_busy else ""
 
-    def _in_total(self) -> int:
-        return sum(count for name, count in self._busy.items() if name not in KINDS or not KINDS[name].beside)
+
+def _in_total(jobs: Counter[str]) -> int:
+    return sum(count for name, count in jobs.items() if name not in KINDS or not KINDS[name].beside)
+
+
+def _in_the_queue(ahead: int, most: int, what: str) -> str:
+    """How many jobs that run or wait are before one, and the limit that it waits for."""
+    before = "1 job is ahead of it" if ahead == 1 else f"{ahead:,} jobs are ahead of it"
+    return f"{before}; {most} {what} runs at a time." if most == 1 else f"{before}; {most} {what}s run at a time."

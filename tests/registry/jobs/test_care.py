@@ -67,12 +67,21 @@ def test_no_more_run_at_once_than_the_settings_say(
     queued = [shop.queue(user) for _ in range(4)]
     shop.wait(0)
     assert [job_id for job_id, _ in shop.engine.started] == [queued[0].id]  # one batch by default
+    assert [_waits_for(shop, job) for job in queued[1:3]] == [
+        "1 job is ahead of it; 1 batch job runs at a time.",
+        "2 jobs are ahead of it; 1 batch job runs at a time.",
+    ]
     editor = SettingsEditor(database, Live(database, settings))
     editor.set(local_actor(), "batch_jobs_at_once", value=9)
     editor.set(local_actor(), "jobs_at_once", value=3)
     shop.care._live.refresh()
     shop.wait(0)
     assert [job_id for job_id, _ in shop.engine.started] == [job.id for job in queued[:3]]
+    assert _waits_for(shop, queued[3]) == "3 jobs are ahead of it; 3 jobs run at a time."
+
+
+def _waits_for(shop: "Shop", job: Job) -> str:
+    return str(shop.jobs.to_dict(shop.now(job))["waiting_for"])
 
 
 def test_while_the_engine_is_away_jobs_wait_and_say_so(shop: "Shop", user: Actor) -> None:
