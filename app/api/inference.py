@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.config import JsonDict
 from starlette.requests import ClientDisconnect
 
+from app.api.asked import Asked
 from app.api.context import Caller, Rooms
 from app.api.streamed_form import checked, described, read_form
 from app.api.waiting import AdmittedRoute, while_connected
@@ -127,7 +128,7 @@ class PredictAnswer(BaseModel):
     annotated_image: str | None = None
 
 
-class PredictForm(BaseModel):
+class PredictForm(Asked):
     """The fields beside the image."""
 
     model: Annotated[str, Field(max_length=63, description="the registered name")]

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, Path, Query, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, UploadFile
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.asked import no_unknown_fields
 from app.api.byte_ranges import asks_for_part, ranged
 from app.api.context import Caller, Paging, Rooms, listing
 from registry.errors import InvalidInput
@@ -113,7 +114,13 @@ class JobPage(BaseModel):
     size: int
 
 
-@router.post("/batch", status_code=202, response_model=JobOut, responses={404: {}})
+@router.post(
+    "/batch",
+    status_code=202,
+    response_model=JobOut,
+    responses={404: {}},
+    dependencies=[Depends(no_unknown_fields)],
+)
 def start_batch(  # noqa: PLR0913 - the fields of the form
     *,
     request: Request,
