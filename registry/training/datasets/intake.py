@@ -72,8 +72,10 @@ def recognise(source: Source) -> str:
     for name, reader in READERS.items():
         if reader.looks_like(source):
             return name
+    damage = read_coco.damage(source)
     raise InvalidDataset(
-        "the dataset is in none of the formats that are read: " + ", ".join(FORMATS),
+        f"the dataset is in none of the formats that are read: {', '.join(FORMATS)}"
+        + (f"; {damage}" if damage else ""),
         hint=f"It holds {', '.join(name[:60] for name in source.files[:5]) or 'no file'}; see docs/datasets.md.",
     )
 

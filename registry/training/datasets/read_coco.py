@@ -60,6 +60,16 @@ def read(source: Source, findings: Findings, limits: ImportLimits, task: Dataset
     return Parsed(chosen, list(reading.names), list(reading.images.values()), points)
 
 
+def damage(source: Source) -> str:
+    """Why the first JSON document that cannot be read is none; empty where all can be."""
+    for name in _documents(source):
+        try:
+            texts.json_of(source.read(name, DEFAULT.document_bytes), name, Findings())
+        except InvalidDataset as error:
+            return error.message
+    return ""
+
+
 def _documents(source: Source) -> list[str]:
     found = [name for name in source.files if name.lower().endswith(".json")]
     return found[:_MOST_DOCUMENTS]

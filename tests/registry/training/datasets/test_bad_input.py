@@ -132,6 +132,10 @@ NOT_READ = [
         {"set/c.json": '{"images": [{"id": 1, "file_na', "cat/a.png": picture()},
         "set/c.json is not JSON: line 1, column 31",
     ),
+    (
+        {"annotations.json": "[" * 200_000, "images/a.png": picture()},
+        "none of .*; annotations.json is not JSON: line 1",
+    ),
     ({"c.json": '{"images" []}', "cat/a.png": picture()}, "c.json is not JSON: line 1, column 11"),
     ({"c.json": '{"images": {}, "annotations": []}'}, "c.json: `images` is a dict where a list"),
     ({"c.json": coco(categories=[{"id": 1}])}, "no name"),
