@@ -10,13 +10,14 @@ from app.ui.pager import page_number, pager
 from app.ui.session import platform, required
 from app.ui.states import empty_state, error_box
 from registry.access import Action, Actor, allowed
-from registry.errors import RegistryError
+from registry.errors import JobNotFound, RegistryError
 from registry.jobs.kinds import KINDS
 from registry.records import Role
 from registry.records.jobs import is_final
 
 _SIZE = 10
 _POLL_S = 1.5
+_GONE = "It may have been removed since, or be somebody else's. All jobs, below, leads to those that are there."
 
 
 def draw() -> None:
@@ -27,7 +28,7 @@ def draw() -> None:
         try:
             job_detail.draw(actor, job_id)
         except RegistryError as error:
-            error_box(error)
+            error_box(JobNotFound(error.message, hint=_GONE) if isinstance(error, JobNotFound) else error)
             job_detail.way_back()
         return
     actions = page_header("Jobs", "Work that takes longer: it goes on when you close the page.")

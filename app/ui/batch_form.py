@@ -95,7 +95,9 @@ def _dataset(actor: Actor) -> str:
 def _start(actor: Actor, asked: Asked, files: list[UploadedFile], folder: str, dataset: str) -> Job:
     if [bool(files), bool(folder), bool(dataset)].count(True) != 1:
         raise InvalidInput(
-            "choose either files, or a folder, or a dataset", hint="Drop some images or a zip archive above."
+            "choose either files, or a folder, or a dataset",
+            hint="Drop some images or a zip archive above. Files that are still being sent count once they are here: "
+            "press Start again then.",
         )
     if dataset:
         return platform().batches.start_dataset(actor, asked, dataset)

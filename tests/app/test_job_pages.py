@@ -50,6 +50,17 @@ def test_a_failed_job_is_tried_again_from_its_page(pages: "Pages") -> None:
     assert "Cancel" in _buttons(drawn)
 
 
+def test_the_page_of_a_job_that_is_not_there_leads_to_the_list(pages: "Pages") -> None:
+    drawn = pages.draw(jobs_page, pages.person(Role.OPERATOR), job="0" * 32)
+    (told,) = drawn.error
+    assert "no job" in told.value
+    assert "All jobs, below" in told.value
+    assert "nexusai" not in told.value
+    drawn.button(key="job.back").click().run()
+    assert not drawn.error
+    assert "No jobs yet" in " ".join(each.value for each in drawn.markdown)
+
+
 def test_jobs_are_looked_for_by_kind_words_and_owner(pages: "Pages") -> None:
     people = [pages.person(Role.OPERATOR), pages.person(Role.ADMIN)]
     for user, model in zip(people, ("bolt-finder", "nut-finder"), strict=True):
