@@ -133,6 +133,12 @@ class Videos:
                 f"a video is looked at by a model that answers boxes; this one answers task {version.card.task}",
                 hint="Choose a model that detects, segments or finds poses.",
             )
+        if asked.about.every > 1 and asked.about.fps is not None:
+            raise InvalidInput(
+                "`every` and `fps` both say which pictures are looked at",
+                hint="Send one of them.",
+                details={"field": "fps"},
+            )
         asked.about.places()
         given = asked.thresholds
         resolve_thresholds(version.card.thresholds, given.confidence, given.iou, given.max_detections)

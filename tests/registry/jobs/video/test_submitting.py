@@ -56,6 +56,8 @@ def test_what_could_not_be_analysed_is_refused_and_leaves_nothing(works: Works, 
             works.start(clip, **about)
     with pytest.raises(InvalidInput, match="confidence"):
         works.start(clip, confidence=1.5)
+    with pytest.raises(InvalidInput, match="`every` and `fps` both"):
+        works.start(clip, every=2, fps=3)
     works.models.publish(ADA, Draft(f"{works.name}-c", {MODEL_FILE: made.colour_classifier()}, made.COLOUR_CARD))
     with pytest.raises(InvalidInput, match="boxes"):
         works.videos.start_upload(ADA, Asked(f"{works.name}-c", version=1), "a.mp4", [clip.read_bytes()])
