@@ -98,7 +98,7 @@ def list_schedules(rooms: Rooms, caller: Caller, paging: Paging) -> Any:
     return listing([schedule_dict(each) for each in found], total, paging)
 
 
-@router.post("", status_code=201, response_model=ScheduleOut, responses={404: {}, 413: {}})
+@router.post("", status_code=201, response_model=ScheduleOut, responses={404: {}, 409: {}, 413: {}})
 def create_schedule(asked: ScheduleIn, rooms: Rooms, caller: Caller) -> Any:
     """Have a job started at times that come again."""
     return schedule_dict(rooms.schedules.create(caller, asked.plan()))
@@ -110,7 +110,7 @@ def get_schedule(schedule_id: ScheduleId, rooms: Rooms, caller: Caller) -> Any:
     return schedule_dict(rooms.schedules.get(caller, schedule_id))
 
 
-@router.put("/{schedule_id}", response_model=ScheduleOut)
+@router.put("/{schedule_id}", response_model=ScheduleOut, responses={409: {}})
 def change_schedule(schedule_id: ScheduleId, asked: ScheduleIn, rooms: Rooms, caller: Caller) -> Any:
     """Change a schedule; its owner stays, and the owner's rights count."""
     return schedule_dict(rooms.schedules.update(caller, schedule_id, asked.plan()))

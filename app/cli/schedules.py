@@ -105,7 +105,8 @@ def _find(rooms: "Platform", actor: Any, wanted: str) -> "Schedule":
     found, _ = rooms.schedules.page(actor, size=1_000)
     fitting = [each for each in found if each.name == wanted or (len(wanted) >= 4 and each.id.startswith(wanted))]
     if len(fitting) > 1:
-        raise InvalidInput(f"{len(fitting)} schedules are called {wanted[:40]!r}", hint="Give more of the id.")
+        ids = ", ".join(f"{each.id} ({each.owner_name})" for each in fitting[:5])
+        raise InvalidInput(f"{len(fitting)} schedules are called {wanted[:40]!r}", hint=f"Give the id of one: {ids}.")
     return fitting[0] if fitting else rooms.schedules.get(actor, wanted)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import structlog
 from pydantic import BaseModel, ValidationError
+from sqlmodel import Session
 
 from registry.access import Action, Actor, Target, require
 from registry.access.permissions import visible
@@ -14,6 +15,7 @@ from registry.access.trail import trace
 from registry.errors import (
     Forbidden,
     InvalidInput,
+    NameTaken,
     NotFound,
     QuotaExceeded,
     RegistryError,
@@ -23,7 +25,7 @@ from registry.errors import (
 from registry.jobs.cron import next_time, next_times, zone_of
 from registry.jobs.owners import owner_of
 from registry.jobs.parameter_words import wrong_parameter
-from registry.records import Database, Job, Role, Schedule, new_id, schedules, utc_now
+from registry.records import Database, Job, Role, Schedule, new_id, one_at_a_time, schedules, utc_now
 
 MOST_EACH = 50  # schedules of one owner
 _log = structlog.get_logger(__name__)
@@ -84,11 +86,12 @@ class Schedules:
     def create(self, actor: Actor, plan: Plan) -> Schedule:
         """A new schedule of the actor's.
 
-        Raises InvalidInput, Forbidden, QuotaExceeded, and what the kind's check does.
+        Raises InvalidInput, Forbidden, QuotaExceeded, NameTaken, and what the kind's check does.
         """
         require(actor, Action.CHANGE_SCHEDULE)
         made = Schedule(owner_id=actor.id, owner_name=actor.name, **self._checked(actor, plan))
         with self._database.write() as session:
+            _check_name(session, made)
             if schedules.count(session, actor.id) >= MOST_EACH:
                 raise QuotaExceeded(f"you have {MOST_EACH} schedules already", hint="Delete one that is not needed.")
             session.add(made)
@@ -108,8 +111,11 @@ class Schedules:
         values = self._checked(owner, plan)
         with self._database.write() as session:
             found = _seen(actor, session.get(Schedule, schedule_id, with_for_update=True), schedule_id)
+            renamed = found.name != values["name"]
             for key, value in values.items():
                 setattr(found, key, value)
+            if renamed:
+                _check_name(session, found)
             found.revision, found.updated_at, found.problem = found.revision + 1, utc_now(), ""
             session.add(found)
             trace(session, actor, "schedule.change", f"schedule:{found.id}", _told(found))
@@ -243,6 +249,19 @@ class Schedules:
                 details={"field": "kind"},
             )
         return self.starts[kind]
+
+
+def _check_name(session: Session, named: Schedule) -> None:
+    """Raise NameTaken where its owner has another one of the name: people call schedules by their names."""
+    one_at_a_time(session.connection(), f"schedules {named.owner_id}")
+    with session.no_autoflush:
+        taken = schedules.is_named(session, named.owner_id, named.name, but=named.id)
+    if taken:
+        raise NameTaken(
+            f"{named.owner_name} has a schedule {named.name!r} already",
+            hint="Upper and lower case make no other name. Choose another one.",
+            details={"field": "name"},
+        )
 
 
 def schedule_dict(schedule: Schedule) -> dict[str, Any]:

@@ -57,6 +57,12 @@ def count(session: Session, owner_id: str) -> int:
     return session.exec(select(func.count()).select_from(Schedule).where(Schedule.owner_id == owner_id)).one()
 
 
+def is_named(session: Session, owner_id: str, name: str, *, but: str = "") -> bool:
+    """Whether an owner has one of that name, whatever its case, `but` one by its id."""
+    theirs = select(Schedule.name).where(Schedule.owner_id == owner_id, Schedule.id != but)
+    return name.casefold() in {each.casefold() for each in session.exec(theirs)}
+
+
 def every(session: Session) -> Sequence[Schedule]:
     """All of them."""
     return session.exec(select(Schedule).order_by(col(Schedule.id))).all()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from registry.records import Schedule, open_database
 from registry.settings import Settings
 from tests.cli.here import here
 
@@ -33,7 +34,15 @@ def test_schedules_are_added_changed_and_run(home: Settings) -> None:
     never = here(home, "schedules", "add", "Never", "--kind", "clean", "--cron", "0 0 31 2 *")
     assert never.returncode
     assert "never comes" in never.stderr
-    assert "is removed" in here(home, "schedules", "remove", "Weekly").stdout
+    taken = here(home, *added)
+    assert "has a schedule 'Weekly' already" in taken.stderr
+    with open_database(home.records_url).write() as session:
+        about = {"kind": "clean", "cron": "0 4 * * 0", "time_zone": "UTC"}
+        session.add(Schedule(id="f" * 32, name="Weekly", owner_id="a", owner_name="ada", **about))
+    told_of = "".join(here(home, "schedules", "run", "Weekly").stderr.split())
+    assert made["id"] in told_of
+    assert f"{'f' * 32}(ada)" in told_of
+    assert "is removed" in here(home, "schedules", "remove", made["id"]).stdout
 
 
 def test_a_backup_is_made_and_restored(home: Settings) -> None:

@@ -42,6 +42,10 @@ def tuned_weekly(house: House, role: Role) -> Ask:
     return Ask(body={"name": unique("weekly"), **plan})
 
 
+def nightly(_house: House, _role: Role) -> Ask:
+    return Ask(body={**NIGHTLY, "name": unique("nightly")})
+
+
 def schedule_of(house: House, user: User, plan: Plan) -> Ask:
     return Ask({"schedule_id": house.platform.schedules.create(of_user(user, "token"), plan).id})
 
@@ -59,8 +63,9 @@ def foreign_schedule(house: House, _role: Role) -> Ask:
 
 
 def admins_schedule(house: House, role: Role) -> Ask:
-    ask = schedule_of(house, house.people[Role.ADMIN], Plan(**NIGHTLY))
-    return Ask(ask.path, body={**NIGHTLY, "cron": "30 4 * * *"})
+    wanted = nightly(house, role).body
+    ask = schedule_of(house, house.people[Role.ADMIN], Plan(**wanted))
+    return Ask(ask.path, body={**wanted, "cron": "30 4 * * *"})
 
 
 def no_clean_up(house: House, _role: Role) -> Ask:

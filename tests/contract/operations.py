@@ -14,7 +14,7 @@ from registry.records import Role, User
 from registry.testing.onnx_models import BLOB_CARD, COLOUR_EMBED_CARD, blob_detector, colour_embedder
 from registry.training.datasets.sample import sample_id
 from registry.vision.encoding import encode_png
-from tests.contract.asking import NIGHTLY, Ask, Prepare, about_model, at, given, model_of, unique
+from tests.contract.asking import Ask, Prepare, about_model, at, given, model_of, unique
 from tests.contract.asking_cameras import (
     asked_camera,
     asked_receiver,
@@ -35,6 +35,7 @@ from tests.contract.asking_work import (
     foreign_output,
     foreign_schedule,
     import_of_a_zip,
+    nightly,
     no_clean_up,
     on_dataset,
     on_digits,
@@ -345,7 +346,7 @@ TABLE = [
     Row("get", "/inference/jobs/{job_id}/results/{name}", EVERYBODY, "own", own_output),
     Row("get", "/inference/jobs/{job_id}/results/{name}", "404 404 404 ok", "foreign", foreign_output),
     Row("get", "/schedules", STAFF),
-    Row("post", "/schedules", ADMINS, "a clean-up", given(NIGHTLY)),
+    Row("post", "/schedules", ADMINS, "a clean-up", nightly),
     Row("post", "/schedules", BUILDERS, "a tune of the engineer's", tuned_weekly),
     *(
         Row(method, path, expected, on, prepare)

@@ -15,6 +15,7 @@ from registry.errors import (
     InvalidInput,
     MlflowUnavailable,
     ModelNotFound,
+    NameTaken,
     QuotaExceeded,
     ScheduleNotFound,
 )
@@ -256,10 +257,21 @@ def test_a_paused_one_starts_nothing_until_it_is_run_or_resumed(shop: "Shop", pl
 
 def test_one_person_has_a_bounded_number(plans: Schedules, admin: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_EACH", 2)
-    for _ in range(2):
-        plans.create(admin, NIGHTLY)
+    for number in range(2):
+        plans.create(admin, replace(NIGHTLY, name=f"Nightly {number}"))
     with pytest.raises(QuotaExceeded):
         plans.create(admin, NIGHTLY)
+
+
+def test_an_owner_has_no_two_schedules_of_one_name(plans: Schedules, admin: Actor, engineer: Actor) -> None:
+    mine, other = plans.create(admin, NIGHTLY), plans.create(admin, replace(NIGHTLY, name="Weekly"))
+    with pytest.raises(NameTaken, match="a schedule 'NIGHTLY' already"):
+        plans.create(admin, replace(NIGHTLY, name="NIGHTLY"))
+    with pytest.raises(NameTaken):
+        plans.update(admin, other.id, NIGHTLY)
+    assert [each.name for each in plans.page(admin)[0]] == ["Nightly", "Weekly"]
+    assert plans.update(admin, mine.id, replace(NIGHTLY, name="nightly", cron="0 5 * * *")).name == "nightly"
+    assert plans.create(engineer, NIGHTLY).name == "Nightly"
 
 
 def test_every_platform_begins_with_a_clean_up_and_a_backup_each_night(shop: "Shop", admin: Actor) -> None:
@@ -276,7 +288,7 @@ def test_a_key_changes_no_schedule_of_a_kind_that_it_was_not_made_for(
 ) -> None:
     owner = person(shop, Role.ENGINEER)
     plans.starts = {"clean": clean, "measure": Clean(shop, actions=(Action.CHANGE_MODEL,))}
-    simple, measured = plans.create(owner, NIGHTLY), plans.create(owner, replace(NIGHTLY, kind="measure"))
+    simple, measured = plans.create(owner, NIGHTLY), plans.create(owner, replace(NIGHTLY, name="M", kind="measure"))
     key = replace(owner, via="key", scopes=frozenset({"predict"}))
     for act in (
         lambda: plans.run_now(key, measured.id),

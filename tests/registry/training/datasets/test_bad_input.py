@@ -132,10 +132,6 @@ NOT_READ = [
         {"set/c.json": '{"images": [{"id": 1, "file_na', "cat/a.png": picture()},
         "set/c.json is not JSON: line 1, column 31",
     ),
-    (
-        {"annotations.json": "[" * 200_000, "images/a.png": picture()},
-        "none of .*; annotations.json is not JSON: line 1",
-    ),
     ({"c.json": '{"images" []}', "cat/a.png": picture()}, "c.json is not JSON: line 1, column 11"),
     ({"c.json": '{"images": {}, "annotations": []}'}, "c.json: `images` is a dict where a list"),
     ({"c.json": coco(categories=[{"id": 1}])}, "no name"),
@@ -165,6 +161,11 @@ def test_a_document_that_cannot_be_read_refuses_the_whole(
     with pytest.raises(InvalidDataset, match=match):
         _take(pack(pictures | files), tmp_path / "staging", form)
     assert not (tmp_path / "staging").exists()
+
+
+def test_json_that_cannot_be_read_is_named_where_no_format_is_recognised(tmp_path: Path, pack: Pack) -> None:
+    with pytest.raises(InvalidDataset, match=r"none of .*; annotations.json is not JSON: line 1"):
+        _take(pack({"annotations.json": "[" * 200_000, "images/a.png": picture()}), tmp_path / "staging", None)
 
 
 def _take(path: Path, staging: Path, form: str | None) -> None:
