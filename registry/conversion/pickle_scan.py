@@ -3,6 +3,7 @@
 The gate is the loader that builds nothing but known layers, inside a child that can reach nothing.
 """
 
+import _compat_pickle
 import pickletools
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,18 +19,18 @@ _COMPUTED = "a name put together while loading"
 # A checkpoint needs these names of the standard library; all others of it can start, import, evaluate or reach.
 _PLAIN = "getattr set frozenset dict list tuple int float bool str bytes bytearray complex slice range object"
 _GENUINE = frozenset(
-    [f"{module}.{name}" for module in ("builtins", "__builtin__") for name in _PLAIN.split()]
+    [f"builtins.{name}" for name in _PLAIN.split()]
     + [f"collections.{name}" for name in ("OrderedDict", "defaultdict", "Counter", "deque", "namedtuple")]
     + [f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in ("PosixPath", "WindowsPath", "Path")]
     + [f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")]
-    + ["_codecs.encode", "argparse.Namespace", "copyreg._reconstructor", "copy_reg._reconstructor"]
+    + ["_codecs.encode", "argparse.Namespace", "copyreg._reconstructor"]
     + ["enum.Enum", "types.SimpleNamespace"]
     + [f"torch.jit._pickle.{name}" for name in ("build_intlist", "build_tensorlist", "build_doublelist")]
     + [f"torch.jit._pickle.{name}" for name in ("build_boollist", "build_tensor_from_id", "restore_type_tag")]
     + ["torch.serialization._get_layout"]
 )
 _MODULES = sys.stdlib_module_names | frozenset(
-    ["__builtin__", "cloudpickle", "dill", "httpx", "joblib", "onnxruntime", "pip", "requests", "setuptools", "urllib3"]
+    ["cloudpickle", "dill", "httpx", "joblib", "onnxruntime", "pip", "requests", "setuptools", "urllib3"]
 )
 _PREFIXES = (
     "numpy.distutils",
@@ -65,8 +66,16 @@ class PickleReport:
 def scan_pickle(data: bytes) -> PickleReport:
     """Walk the opcodes. Raises InvalidModel for bytes that are no pickle, or one without end."""
     names = sorted(set(_globals(data)))
-    alarming = tuple(name for name in names if _alarming(name))
+    alarming = tuple(name for name in map(_of_today, names) if _alarming(name))
     return PickleReport(tuple(names[:_SHOWN]), alarming[:_SHOWN])
+
+
+def _of_today(name: str) -> str:
+    """What Python 3 calls a name of Python 2, by which pickles up to protocol 2 ask: `commands` is `subprocess`."""
+    module, _, attribute = name.rpartition(".")
+    module, attribute = _compat_pickle.NAME_MAPPING.get((module, attribute), (module, attribute))
+    module = _compat_pickle.IMPORT_MAPPING.get(module, module)
+    return f"{module}.{attribute}" if module else attribute
 
 
 def _globals(data: bytes) -> Iterator[str]:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+from registry.errors import IntegrityError
 from registry.mlflow_file import AccessLevel
 from registry.models import tags
+from registry.models.files import bundle_sha256
 from registry.models.types import ModelSummary, ModelVersion
 from registry.runtime.card import ModelCard
 from registry.runtime.machine import host_key
@@ -37,11 +39,16 @@ def read_model(found: Any) -> ModelSummary:
 def read_version(found: Any, card: ModelCard, aliases: Mapping[str, int]) -> ModelVersion:
     """A version from MLflow's model version, its card and where its model's aliases point. Raises IntegrityError."""
     number = int(found.version)
+    sha256, files = tags.read_sha256(found.tags, tags.SHA256), tags.read_files(found.tags)
+    if sha256 != bundle_sha256(files):
+        raise IntegrityError(
+            f"the tags {tags.SHA256} and {tags.FILES} of a version do not agree: it is not what was registered"
+        )
     return ModelVersion(
         name=found.name,
         version=number,
-        sha256=tags.read_sha256(found.tags, tags.SHA256),
-        files=tags.read_files(found.tags),
+        sha256=sha256,
+        files=files,
         size_bytes=read_size(found.tags),
         card=card,
         aliases=tuple(sorted(alias for alias, held in aliases.items() if held == number)),

@@ -1,7 +1,8 @@
 """An ONNX Runtime session built from checked bytes: one image tensor in, arrays out."""
 
+import sys
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,16 +12,15 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from registry.errors import BackendUnavailable, InvalidModel
+from registry.runtime.arena import arena_bytes, give_back, in_shared_arena, peak_kib, unusual
 from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import GraphSession, TensorSpec, reason_of
 from registry.runtime.host_choice import Backend
-from registry.runtime.machine import usable_memory
 from registry.runtime.providers import CPU, PROVIDERS, load_gpu_libraries, possible, providers_of, why_not
 from registry.runtime.run_deadline import BUILD_SECONDS, RUN_SECONDS, WATCHDOG, too_slow
 from registry.runtime.runtime_words import NoRoom, runtime_words
 from registry.vision.tensor import Tensor
 
-_ARENA_LEAST = 1 << 30
 ORT_ERRORS = (
     ort_errors.EPFail,
     ort_errors.Fail,
@@ -38,32 +38,12 @@ ORT_ERRORS = (
 _NO_ROOM = "Available memory of"  # as the arena says it
 
 
-def arena_bytes() -> int:
-    """The memory that the runs of all models on the processor may take together in a process: half of what there is.
-
-    How much a graph asks for can depend on the picture, so no trial before it is registered bounds it.
-    """
-    return max(usable_memory() // 2, _ARENA_LEAST)
-
-
-def in_shared_arena(options: ort.SessionOptions) -> ort.SessionOptions:
-    """The options of a session whose runs take their memory from the arena that all of this process share."""
-    _share_arena()
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    return options
-
-
-@cache
-def _share_arena() -> None:
-    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
-    ort.create_and_register_allocator(place, ort.OrtArenaCfg({"max_mem": arena_bytes()}))
-
-
 class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
     """A session whose runs end: each may take `run_seconds` for every image of its batch.
 
     On a GPU the first run, and with TensorRT every run, may take BUILD_SECONDS at least. ONNX Runtime stops between
-    two operators, inside loops and branches too, and the session can be run again.
+    two operators, inside loops and branches too, and the session can be run again. What runs on the processor gives the
+    memory of a run that failed, or took far more than any before, back to the system, and all of its own when it goes.
     """
 
     def __init__(self, *given: Any, run_seconds: float = RUN_SECONDS, **named: Any) -> None:
@@ -72,6 +52,12 @@ class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
         provider = self.get_providers()[0]
         self._builds_always = provider == PROVIDERS[Backend.TENSORRT]
         self._may_build = provider != CPU
+        self._in_arena = provider == CPU
+
+    def __del__(self) -> None:
+        self._sess = None  # its memory first
+        if getattr(self, "_in_arena", False) and not sys.is_finalizing():
+            give_back()
 
     def run(
         self,
@@ -82,10 +68,12 @@ class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
         """See `InferenceSession.run`. Raises ModelTooSlow."""
         options = run_options or ort.RunOptions()
         seconds = self._seconds(input_feed)
+        before_kib = peak_kib()
         run = WATCHDOG.begin(partial(setattr, options, "terminate", True), seconds)
         try:
             answers: list[Any] = super().run(output_names, input_feed, options)
         except ORT_ERRORS as error:
+            self._give_back()
             if run.ended:
                 raise too_slow(seconds) from error
             if _NO_ROOM in str(error):
@@ -95,8 +83,14 @@ class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
             raise
         finally:
             WATCHDOG.finish(run)
+        if unusual(before_kib):
+            self._give_back()
         self._may_build = self._builds_always
         return answers
+
+    def _give_back(self) -> None:
+        if self._in_arena:
+            give_back()
 
     def _seconds(self, inputs: Mapping[str, npt.NDArray[np.generic]]) -> float:
         images = max((len(value) for value in inputs.values() if value.ndim == 4), default=1)

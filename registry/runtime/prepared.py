@@ -19,12 +19,13 @@ from pathlib import Path
 import onnxruntime as ort
 import structlog
 
+from registry.runtime.arena import in_shared_arena
 from registry.runtime.background import aside
 from registry.runtime.bounded_folder import DRAFT, make_room
 from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import reason_of
 from registry.runtime.machine import instructions
-from registry.runtime.onnx_session import ORT_ERRORS, BoundedSession, in_shared_arena, raw_session, session_options
+from registry.runtime.onnx_session import ORT_ERRORS, BoundedSession, raw_session, session_options
 from registry.runtime.proven_file import ProvenFile
 from registry.runtime.providers import CPU
 from registry.runtime.run_deadline import RUN_SECONDS

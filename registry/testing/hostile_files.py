@@ -102,6 +102,7 @@ def hostile_pickles(trap: Trap) -> dict[str, bytes]:
         "os.system": calling("os", "system", line),
         "posix.system": calling("posix", "system", line, protocol=4),
         "subprocess": calling("subprocess", "check_output", ["sh", "-c", line]),
+        "python 2 subprocess": calling("commands", "check_output", ["sh", "-c", line]),
         "eval": calling("builtins", "eval", f"open({str(trap.canary)!r}, 'w')"),
         "python 2 eval": calling("__builtin__", "eval", f"open({str(trap.canary)!r}, 'w')"),
         "nested": nested,

@@ -77,7 +77,7 @@ def _bytes(nodes: list[onnx.NodeProto], constants: list[onnx.TensorProto]) -> by
 
 
 def hungry(cells: int) -> bytes:
-    """A classifier (1, 3) that fills `cells` numbers of memory for each image, the more the brighter it is.
+    """A classifier (1, 3) that fills `cells` numbers of memory, then twice as many beside them, the more the brighter.
 
     On an image of nothing but zeros it takes none; the mean is that of the tensor, in [0, 1].
     """
@@ -88,7 +88,8 @@ def hungry(cells: int) -> bytes:
         make("Cast", ["wanted"], ["count"], to=TensorProto.INT64),
         make("Unsqueeze", ["count", "axis_0"], ["shape"]),
         make("ConstantOfShape", ["shape"], ["filled"]),
-        make("ReduceSum", ["filled"], ["extra"], keepdims=0),
+        make("Concat", ["filled", "filled"], ["twice"], axis=0),
+        make("ReduceSum", ["twice"], ["extra"], keepdims=0),
         make("GlobalAveragePool", ["images"], ["pooled"]),
         make("Squeeze", ["pooled", "axis_23"], ["means"]),
         make("Add", ["means", "extra"], ["logits"]),

@@ -3,9 +3,10 @@
 import datetime
 import io
 import pickle
+import subprocess
 import zipfile
 from collections import Counter, OrderedDict, defaultdict
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ GENUINE = {
     "objects": [OrderedDict(a=1), defaultdict(list, b=[1]), Counter("aab"), datetime.date(2026, 1, 1)],
     "one object twice": [first := OrderedDict(x=[1.5, None, True]), first, [first]],
     "sets": [{1, 2}, frozenset({"a"}), {1 << 70}, bytearray(b"xy"), complex(1, 2)],
-    "a path among texts": {"os": PurePosixPath("/a"), "system": [TEXT]},
+    "a path among texts": {"os": Path("/a"), "system": [TEXT]},
     "thousands": [{f"layer.{index}": OrderedDict(weight=index)} for index in range(3_000)],
 }
 
@@ -59,7 +60,9 @@ def test_the_names_are_those_an_unpickler_asks_for(what: str, protocol: int) -> 
     data = pickle.dumps(GENUINE[what], protocol)
     asked = _Asked(data)
     asked.load()
-    assert set(scan_pickle(data).names) == asked.names
+    report = scan_pickle(data)
+    assert set(report.names) == asked.names
+    assert not report.alarming
 
 
 @pytest.mark.parametrize("what", [name for name in HOSTILE if name not in UNREADABLE])
@@ -69,6 +72,12 @@ def test_a_hostile_pickle_hides_no_name(what: str) -> None:
     report = scan_pickle(HOSTILE[what])
     assert set(report.names) == asked.names
     assert report.alarming
+
+
+def test_a_name_of_python_2_is_told_as_what_it_calls_today() -> None:
+    data = pickle.dumps(subprocess.check_output, 2)
+    assert b"commands" in data
+    assert scan_pickle(data).alarming == ("subprocess.check_output",)
 
 
 @pytest.mark.parametrize("what", UNREADABLE)

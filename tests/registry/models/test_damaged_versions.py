@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 from registry.access import Actor
@@ -44,6 +45,26 @@ def test_the_other_versions_are_listed_and_the_damaged_one_is_named(
     assert list(models.numbers(engineer, three)) == [3, 2, 1]
     with pytest.raises(IntegrityError):
         models.version(engineer, three, 2)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        ("nexusai.sha256", "0" * 64),  # answers would tell a hash that no file has
+        ("nexusai.files", f'{{"model.onnx": "{"0" * 64}"}}'),
+    ],
+)
+def test_a_version_whose_hashes_disagree_is_damaged(
+    models: ModelRegistry, serving: Serving, engineer: Actor, three: str, tag: str, value: str
+) -> None:
+    with models.connected() as client:
+        client.set_model_version_tag(three, "3", tag, value)
+    found = models.survey(engineer, three)
+    assert [each.version for each in found.versions] == [2, 1]
+    assert [each.version for each in found.damaged] == [3]
+    assert tag in found.damaged[0].detail
+    with pytest.raises(IntegrityError, match="do not agree"):
+        serving.predict(engineer, np.zeros((32, 32, 3), np.uint8), model=three)
 
 
 def test_a_rollback_passes_it_over(models: ModelRegistry, engineer: Actor, three: str) -> None:

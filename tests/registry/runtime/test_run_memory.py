@@ -7,18 +7,18 @@ from pathlib import Path
 import psutil
 import pytest
 
+from registry.runtime.arena import arena_bytes
 from registry.runtime.machine import usable_memory
-from registry.runtime.onnx_session import arena_bytes
 from registry.settings import PROJECT_ROOT
 
-# In a process of its own: the arena is the process's, and what it once took it keeps.
+# In a process of its own: the arena is the process's.
 _RUN = """
 import sys
 from pathlib import Path
 import numpy as np
 import psutil
-from registry.runtime import onnx_session
-onnx_session.usable_memory = lambda: 2 << 30
+from registry.runtime import arena
+arena.usable_memory = lambda: 2 << 30
 from registry.runtime.adaptive_session import AdaptiveSession, Host
 from registry.runtime.metrics import EngineMetrics
 from registry.testing.slow_models import hungry
@@ -46,6 +46,50 @@ def test_a_model_that_fills_the_memory_on_some_images_is_refused_it_and_answers_
     assert lines[0] == lines[2] == "(1, 3)", run.stderr[-2_000:]
     assert "may take 1,024 MiB, and this one asked for more" in lines[1]
     assert int(lines[3].split()[1]) < 1_500
+
+
+# 0.4 GiB are filled and given, 1.2 GiB are not; a third of that is answered.
+_GIVEN_BACK = """
+import gc
+import sys
+import numpy as np
+import psutil
+from registry.runtime import arena
+arena.usable_memory = lambda: 2 << 30
+from registry.runtime.onnx_session import OnnxSession
+from registry.testing.slow_models import hungry
+
+held = lambda: psutil.Process().memory_info().rss >> 20
+dark, white = (np.full((1, 3, 32, 32), value, np.float32) for value in (0.0, 1.0))
+cells = (100 << 20) if sys.argv[1] == "refused" else (60 << 20)
+session = OnnxSession(hungry(cells), 1)
+session.run(dark)
+before = held()
+for _ in range(int(sys.argv[2])):
+    try:
+        session.run(white)
+        print("answered", held() - before)
+    except Exception as error:
+        print("refused", held() - before)
+del session
+gc.collect()
+print("gone", held() - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("ends", "runs"), [("refused", 1), ("answered", 1), ("answered", 2)], ids=["refused", "unusual", "usual"]
+)
+def test_memory_is_given_back_by_runs_that_are_refused_or_unusual_and_by_models_that_go(ends: str, runs: int) -> None:
+    line = [sys.executable, "-c", _GIVEN_BACK, ends, str(runs)]
+    run = subprocess.run(line, capture_output=True, text=True, timeout=120, cwd=PROJECT_ROOT)
+    told = [line.split() for line in run.stdout.splitlines()]
+    assert [word for word, _ in told] == [ends] * runs + ["gone"], run.stderr[-2_000:]
+    first, last = int(told[0][1]), int(told[-1][1])
+    assert first < 100
+    assert last < 100
+    if runs == 2:  # it comes again: its memory stays as long as the model
+        assert int(told[1][1]) > 300
 
 
 def test_runs_may_take_half_of_what_this_process_may_use() -> None:

@@ -1,0 +1,67 @@
+"""The memory that the runs of all models on the processor share in a process: bounded, and given back."""
+
+import resource
+from functools import cache
+
+import numpy as np
+import onnxruntime as ort
+from onnx import TensorProto, helper
+
+from registry.runtime.machine import usable_memory
+
+_LEAST = 1 << 30
+_UNUSUAL_KIB = 256 << 10  # by which a run raises the most that the process ever held
+_SHRINK = "memory.enable_memory_arena_shrinkage"
+
+
+def arena_bytes() -> int:
+    """The memory that the runs of all models on the processor may take together in a process: half of what there is.
+
+    How much a graph asks for can depend on the picture, so no trial before it is registered bounds it.
+    """
+    return max(usable_memory() // 2, _LEAST)
+
+
+def in_shared_arena(options: ort.SessionOptions) -> ort.SessionOptions:
+    """The options of a session whose runs take their memory from the arena that all of this process share."""
+    _share_arena()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    return options
+
+
+def give_back() -> None:
+    """Return to the system what the arena holds and no run uses: by itself it keeps what it once took."""
+    options = ort.RunOptions()
+    options.add_run_config_entry(_SHRINK, "cpu:0")
+    _smallest().run(None, {"given": np.zeros(1, np.float32)}, options)
+
+
+def peak_kib() -> int:
+    """The most memory that the process ever held, in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def unusual(before_kib: int) -> bool:
+    """Whether a run that began at this peak took far more than any before it.
+
+    Where it comes again it raises no peak and finds its memory there.
+    """
+    return peak_kib() - before_kib > _UNUSUAL_KIB
+
+
+@cache
+def _share_arena() -> None:
+    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(place, ort.OrtArenaCfg({"max_mem": arena_bytes()}))
+
+
+@cache
+def _smallest() -> ort.InferenceSession:
+    """A session in the arena whose run costs next to nothing; ONNX Runtime shrinks an arena at the end of a run."""
+    one = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("given", "same")}
+    node = helper.make_node("Identity", ["given"], ["same"])
+    graph = helper.make_graph([node], "smallest", [one["given"]], [one["same"]])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(model.SerializeToString(), in_shared_arena(options), providers=["CPUExecutionProvider"])
