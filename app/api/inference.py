@@ -18,6 +18,7 @@ from app.api.waiting import AdmittedRoute, while_connected
 from registry.errors import InvalidInput, UploadTooLarge
 from registry.models.answer import Answer
 from registry.models.thresholds import Thresholds
+from registry.runtime.card import Share
 from registry.runtime.prompts import Prompts
 from registry.vision.encoding import encode_jpeg
 
@@ -134,8 +135,8 @@ class PredictForm(Asked):
     model: Annotated[str, Field(max_length=63, description="the registered name")]
     version: Annotated[int | None, Field(ge=1, le=2**31)] = None
     alias: Annotated[str | None, Field(max_length=31)] = None
-    confidence: Annotated[float | None, Field(ge=0, le=1)] = None
-    iou: Annotated[float | None, Field(ge=0, le=1)] = None
+    confidence: Share | None = None
+    iou: Share | None = None
     max_detections: Annotated[int | None, Field(ge=1, le=3_000)] = None
     points: Annotated[
         str | None, Field(max_length=8_000, description="for segment-by-prompt, JSON: [[x, y, 1 on or 0 beside], …]")

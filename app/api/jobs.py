@@ -16,6 +16,7 @@ from registry.jobs.batches import Asked
 from registry.models.quarantine import chunks_of
 from registry.models.thresholds import Thresholds
 from registry.records import Job
+from registry.runtime.card import Share
 
 router = APIRouter(prefix="/inference", tags=["jobs"])
 MOST_FILES = 100
@@ -142,8 +143,8 @@ def start_batch(  # noqa: PLR0913 - the fields of the form
     ] = "",
     version: Annotated[int | None, Form(ge=1, le=2**31)] = None,
     alias: Annotated[str | None, Form(max_length=31)] = None,
-    confidence: Annotated[float | None, Form(ge=0, le=1)] = None,
-    iou: Annotated[float | None, Form(ge=0, le=1)] = None,
+    confidence: Annotated[Share | None, Form()] = None,
+    iou: Annotated[Share | None, Form()] = None,
     max_detections: Annotated[int | None, Form(ge=1, le=3_000)] = None,
     annotate: Annotated[bool, Form(description="also make the pictures with the answers drawn on them")] = False,
 ) -> JSONResponse:

@@ -190,8 +190,8 @@ class Wanted(BaseModel):
     """Which models of a list are meant."""
 
     search: Annotated[str, Field(max_length=100, description="part of a name or description")] = ""
-    task: Annotated[str, Field(max_length=32, description="detect, classify, ocr, …")] = ""
-    access_level: Annotated[str, Field(max_length=32, description="public, authenticated, premium, private")] = ""
+    task: Annotated[Task | None, Field(description="what they answer")] = None
+    access_level: Annotated[AccessLevel | None, Field(description="whom they let in")] = None
     owner: Annotated[str, Field(max_length=64, description="the owner's name")] = ""
     archived: Annotated[bool, Field(description="those that are archived, not those that are not")] = False
 
@@ -207,7 +207,7 @@ def register_model(body: ModelIn, request: Request, response: Response, rooms: R
 @router.get("", response_model=ModelPage)
 def list_models(rooms: Rooms, caller: Caller, paging: Paging, wanted: Annotated[Wanted, Depends()]) -> Any:
     """List the models the caller may use."""
-    found, total = rooms.models.list(caller, **wanted.model_dump(), number=paging[0], size=paging[1])
+    found, total = rooms.models.list(caller, **wanted.model_dump(exclude_none=True), number=paging[0], size=paging[1])
     return listing([model.to_dict() for model in found], total, paging)
 
 

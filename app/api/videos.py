@@ -21,6 +21,7 @@ from registry.jobs.video.videos import Asked, Stretch
 from registry.models.quarantine import chunks_of
 from registry.models.thresholds import Thresholds
 from registry.records import Job
+from registry.runtime.card import Share
 
 router = APIRouter(prefix="/inference", tags=["jobs"])
 _FILE = "file"
@@ -55,8 +56,8 @@ class VideoBody(VideoAsked):
     until: Annotated[Moment, Field(alias="to", description="UTC unless it says otherwise")] = None
     version: Annotated[int, Field(ge=1, le=2**31)] | None = None
     alias: Annotated[str, Field(max_length=31)] | None = None
-    confidence: Annotated[float, Field(ge=0, le=1)] | None = None
-    iou: Annotated[float, Field(ge=0, le=1)] | None = None
+    confidence: Share | None = None
+    iou: Share | None = None
     max_detections: Annotated[int, Field(ge=1, le=3_000)] | None = None
 
     @field_validator(*_JSON_FIELDS, mode="before")

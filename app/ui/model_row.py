@@ -72,7 +72,8 @@ def model_row(model: ModelSummary, page: str) -> None:
         left, right = st.columns([0.72, 0.28], vertical_alignment="center")
         with left, st.container(gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.markdown(f"**{plain(model.name)}**", width="content")
+                if st.button(f"**{plain(model.name)}**", key=f"{page}.name.{model.name}", type="tertiary"):
+                    open_model(model.name)
                 task_badge(model.task)
                 access_badge(model.access_level)
                 alias_badges(model, most=3)

@@ -75,7 +75,7 @@ button.plain { color: inherit; background: transparent; border-color: var(--st-b
 .sending { display: flex; align-items: center; gap: .9rem; flex: 1; }
 .sending[hidden], .error[hidden] { display: none; }
 progress { flex: 1; height: .45rem; accent-color: var(--st-primary-color); }
-.sent { font-variant-numeric: tabular-nums; font-size: .85rem; opacity: .8; min-width: 11ch; text-align: right; }
+.sent { font-variant-numeric: tabular-nums; font-size: .85rem; opacity: .8; min-width: 20ch; text-align: right; }
 .error {
   margin: 0; padding: .7rem .9rem; border-radius: var(--st-base-radius);
   color: var(--st-red-text-color); background: var(--st-red-background-color);
@@ -85,7 +85,15 @@ progress { flex: 1; height: .45rem; accent-color: var(--st-primary-color); }
 _JS = """
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const CANCELLED = ["The upload was cancelled", "Nothing of it was kept."];
-const megabytes = (count) => (count / 1e6).toFixed(count < 1e7 ? 1 : 0);
+const UNITS = ["KiB", "MiB", "GiB", "TiB"];
+const bytesText = (count) => {  // the words of registry/sizes.py
+  if (count < 1024) return count ? `${count} byte${count > 1 ? "s" : ""}` : "nothing";
+  let [value, place] = [count / 1024, 0];
+  while (value.toFixed(1) >= 1024 && place < UNITS.length - 1) [value, place] = [value / 1024, place + 1];
+  const digits = value < 100 ? 1 : 0;
+  const shown = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return `${value.toLocaleString("en", shown)} ${UNITS[place]}`;
+};
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
@@ -104,7 +112,7 @@ export default function (component) {
   const choose = () => {
     const file = at("input[type=file]").files[0];
     at(".chosen").textContent = file ? file.name : "Choose a model file";
-    at(".size").textContent = file ? `${megabytes(file.size)} MB` : "or drop it here";
+    at(".size").textContent = file ? bytesText(file.size) : "or drop it here";
   };
   at("input[type=file]").addEventListener("change", choose);
   for (const [kind, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
@@ -113,7 +121,7 @@ export default function (component) {
   const problem = (file) => {
     if (!file) return ["No file was chosen", "Choose a model file first."];
     if (file.size > data.most_mb * 2 ** 20) {
-      return [`The file has ${megabytes(file.size)} MB, the limit is ${data.most_mb} MiB`, "Send a smaller file."];
+      return [`The file has ${bytesText(file.size)}, the limit is ${data.most_mb} MiB`, "Send a smaller file."];
     }
     if (!NAME.test(form.elements.name.value.trim())) {
       return ["A model needs a name",
@@ -163,7 +171,7 @@ export default function (component) {
     const request = new XMLHttpRequest();
     request.upload.onprogress = ({ loaded, total }) => {
       at("progress").value = loaded / total;
-      at(".sent").textContent = `${megabytes(loaded)} of ${megabytes(total)} MB`;
+      at(".sent").textContent = `${bytesText(loaded)} of ${bytesText(total)}`;
     };
     request.onload = () => {
       sending(false);

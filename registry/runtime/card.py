@@ -26,6 +26,7 @@ class Task(StrEnum):
     PROMPT = "segment-by-prompt"
 
 
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 WITH_BOXES = frozenset({Task.DETECT, Task.SEGMENT, Task.POSE})  # what a head of boxes answers
 
 
@@ -105,8 +106,8 @@ class InputSpec(_Frozen):
 class Thresholds(_Frozen):
     """Defaults of a request that names none."""
 
-    confidence: float = Field(0.25, ge=0, le=1)
-    iou: float = Field(0.7, ge=0, le=1)
+    confidence: Share = 0.25
+    iou: Share = 0.7
     max_detections: int = Field(300, ge=1, le=3000)
 
 

@@ -13,7 +13,7 @@ from registry.access.actor import local_actor
 from registry.models.intake import take_in
 from registry.models.types import CHAMPION
 from registry.records import AuditEntry, Role
-from registry.runtime.card import ModelCard
+from registry.runtime.card import ModelCard, Task
 from registry.testing.onnx_models import (
     BLOB_CARD,
     BLOB_NMS_CARD,
@@ -186,6 +186,17 @@ def test_the_list_is_narrowed_by_task_level_owner_and_rest(house: House) -> None
     assert names(owner="the-admin") == [other]
     house.client.put(f"/api/v1/models/{mine}", json={"archived": True}, headers=headers).raise_for_status()
     assert (names(), names(archived=True)) == ([other], [mine])
+
+
+@pytest.mark.parametrize(("field", "known"), [("task", list(Task)), ("access_level", ["public", "premium", "private"])])
+def test_a_list_narrowed_by_what_there_is_not_is_refused_naming_what_there_is(
+    house: House, field: str, known: list[str]
+) -> None:
+    answer = house.client.get("/api/v1/models", params={field: "nope"}, headers=house.bearers[Role.USER])
+    refusal(answer, 422, "invalid_input")
+    message = answer.json()["error"]["message"]
+    assert field in message
+    assert all(f"'{each}'" in message for each in known)
 
 
 def test_a_version_tells_where_it_comes_from_and_how_it_came_in(house: House) -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from playwright.sync_api import Page, expect
 
+from registry.sizes import bytes_text
 from registry.testing.file_server import FileServer, file_server
 from registry.testing.onnx_models import blob_detector
 from registry.testing.platform import ADMIN, PASSWORD, Running
@@ -77,7 +78,7 @@ def test_a_large_file_is_sent_with_its_progress_and_refused_with_the_reason(
     expect(page.get_by_text("No file was chosen")).to_be_visible()
     (tmp_path / "noise.onnx").write_bytes(bytes(60_000_000))
     page.locator("input[type=file]").set_input_files(tmp_path / "noise.onnx")
-    expect(page.get_by_text("60 MB")).to_be_visible()
+    expect(page.get_by_text("57.2 MiB")).to_be_visible()
     page.get_by_label("Name", exact=True).fill("no name")
     page.get_by_role("button", name="Check and register").click()
     expect(page.get_by_text("A model needs a name")).to_be_visible()
@@ -102,6 +103,7 @@ def test_a_cancelled_upload_leaves_nothing(page: Page, fresh: Running) -> None:
 def test_a_model_is_uploaded(page: Page, tmp_path: Path) -> None:
     (tmp_path / "spots.onnx").write_bytes(BLOB)
     page.locator("input[type=file]").set_input_files(tmp_path / "spots.onnx")
+    expect(page.get_by_text(bytes_text(len(BLOB)), exact=True)).to_be_visible()
     page.get_by_label("Name", exact=True).fill("my-spots")
     page.get_by_label("Who may use it").select_option("private")
     page.get_by_role("button", name="Check and register").click()

@@ -109,6 +109,9 @@ def test_the_row_tells_what_the_model_is(eve: Page, team: Running) -> None:
     assert HOSTILE in shown
     row.get_by_role("button", name="Details").click()
     expect(eve.get_by_role("heading", name=NAME)).to_be_visible()
+    eve.go_back()
+    row.get_by_role("button", name=NAME, exact=True).click()
+    expect(eve.get_by_role("heading", name=NAME)).to_be_visible()
     assert eve.locator("img[src='x']").count() == 0
 
 
