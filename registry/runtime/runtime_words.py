@@ -6,6 +6,7 @@ import structlog
 
 _LONGEST_NAME = 80
 _WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"[Ff]ailed to allocate|bad_alloc"), "there is too little memory for it"),
     (
         re.compile(r"implementation for (?P<operator>\w+)\((?P<version>\d+)\) node with name '(?P<node>[^']*)'"),
         "it has no operator {operator} of version {version} for these types",
@@ -24,7 +25,6 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
         "operator {operator} does not fit what it is given",
     ),
     (re.compile(r"In Node, \(\"?(?P<node>[^\",]*)\"?, (?P<operator>\w+)"), "operator {operator} is not as ONNX has it"),
-    (re.compile(r"[Ff]ailed to allocate|bad_alloc"), "there is too little memory for it"),
 )
 _log = structlog.get_logger(__name__)
 

@@ -116,14 +116,6 @@ def test_a_wrong_field_is_named(api: httpx.Client, fields: dict[str, object], st
     assert _predict(api, _png()).status_code == 200
 
 
-@pytest.mark.parametrize("field", ["confidence", "iou"])
-@pytest.mark.parametrize("value", ["nan", "inf"])
-def test_what_is_no_number_is_called_that(api: httpx.Client, field: str, value: str) -> None:
-    answer = _predict(api, _png(), model=BLOB, **{field: value})
-    refusal(answer, 422, "invalid_input")
-    assert "finite number" in answer.json()["error"]["message"]
-
-
 _BAD_IMAGES = {
     "empty": (b"", 422, "image_unreadable"),
     "text": (b"no image at all", 422, "image_unreadable"),

@@ -89,3 +89,10 @@ def test_what_is_enrolled_is_identified_listed_and_forgotten(api: httpx.Client) 
     for entry in listed["items"]:
         assert api.delete(f"/api/v1/inference/gallery/{entry['id']}").status_code == 204
         assert api.delete(f"/api/v1/inference/gallery/{entry['id']}").status_code == 404
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_threshold_that_is_no_number_is_called_that(api: httpx.Client, value: str) -> None:
+    answer = _post(api, "predict", (255, 0, 0), model=SEGMENTER, confidence=value)
+    assert answer.status_code == 422
+    assert "finite number" in answer.json()["error"]["message"]
