@@ -49,7 +49,7 @@ def test_the_catalogue_is_opened(page: Page, fresh: Running) -> None:
     page.get_by_role("button", name="Add a model").click()
     page.get_by_role("tab", name="From the catalogue").click()
     expect(page.get_by_role("heading", name="From the catalogue")).to_be_visible()
-    expect(page.get_by_text("MIT · 0.7 KiB from 127")).to_have_count(1)
+    expect(page.get_by_text(f"MIT · {bytes_text(len(BLOB))} from 127")).to_have_count(1)
     expect(page.get_by_text("No sha256 is known")).to_be_visible()
 
 
