@@ -1,5 +1,7 @@
 """The memory that the runs of all models on the processor share in a process: bounded, and given back."""
 
+import resource
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +13,18 @@ from registry.runtime.machine import usable_memory
 
 _LEAST = 1 << 30
 _UNUSUAL_KIB = 256 << 10  # by which a run raises the most that the process ever held
+_LONG_S = 0.05
 _SHRINK = "memory.enable_memory_arena_shrinkage"
+
+
+@dataclass(slots=True)
+class _Peak:
+    """The most memory that this process held when it was last looked at."""
+
+    kib: int = 0
+
+
+_HIGHEST = _Peak()
 
 
 def arena_bytes() -> int:
@@ -36,18 +49,26 @@ def give_back() -> None:
     _smallest().run(None, {"given": np.zeros(1, np.float32)}, options)
 
 
-def peak_kib() -> int:
-    """The most memory that the process ever held, in KiB; `getrusage` would tell its parent's where that held more."""
-    status = Path("/proc/self/status").read_bytes()
-    return int(status.partition(b"VmHWM:")[2].split(maxsplit=1)[0])
+def give_back_after(seconds: float) -> None:
+    """Give back after a run of so many seconds that took far more than any before it.
 
-
-def unusual(before_kib: int) -> bool:
-    """Whether a run that began at this peak took far more than any before it.
-
-    Where it comes again it raises no peak and finds its memory there.
+    Where it comes again it raises no peak and finds its memory there. Short runs are not looked at: so much memory is
+    not even cleared in that time.
     """
-    return peak_kib() - before_kib > _UNUSUAL_KIB
+    if seconds < _LONG_S:
+        return
+    before_kib, _HIGHEST.kib = _HIGHEST.kib, _peak_kib()
+    if _HIGHEST.kib - before_kib > _UNUSUAL_KIB:
+        give_back()
+
+
+def _peak_kib() -> int:
+    """The most memory that the process ever held, in KiB; `getrusage` would tell its parent's where that held more."""
+    try:
+        status = Path("/proc/self/status").read_bytes()
+    except OSError:  # no Linux
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(status.partition(b"VmHWM:")[2].split(maxsplit=1)[0])
 
 
 @cache

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from registry.errors import BackendUnavailable, InvalidModel
-from registry.runtime.arena import arena_bytes, give_back, in_shared_arena, peak_kib, unusual
+from registry.runtime.arena import arena_bytes, give_back, give_back_after, in_shared_arena
 from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import GraphSession, TensorSpec, reason_of
 from registry.runtime.host_choice import Backend
@@ -68,12 +69,13 @@ class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
         """See `InferenceSession.run`. Raises ModelTooSlow."""
         options = run_options or ort.RunOptions()
         seconds = self._seconds(input_feed)
-        before_kib = peak_kib() if self._in_arena else 0
+        began_s = perf_counter()
         run = WATCHDOG.begin(partial(setattr, options, "terminate", True), seconds)
         try:
             answers: list[Any] = super().run(output_names, input_feed, options)
         except ORT_ERRORS as error:
-            self._give_back()
+            if self._in_arena:
+                give_back()
             if run.ended:
                 raise too_slow(seconds) from error
             if _NO_ROOM in str(error):
@@ -83,14 +85,10 @@ class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
             raise
         finally:
             WATCHDOG.finish(run)
-        if self._in_arena and unusual(before_kib):
-            give_back()
+        if self._in_arena:
+            give_back_after(perf_counter() - began_s)
         self._may_build = self._builds_always
         return answers
-
-    def _give_back(self) -> None:
-        if self._in_arena:
-            give_back()
 
     def _seconds(self, inputs: Mapping[str, npt.NDArray[np.generic]]) -> float:
         images = max((len(value) for value in inputs.values() if value.ndim == 4), default=1)

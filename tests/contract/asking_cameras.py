@@ -89,8 +89,8 @@ def asked_receiver(_house: House, _role: Role) -> Ask:
 
 
 def on_receiver(house: House, role: Role) -> Ask:
-    """On a webhook that leads to an address that nothing is sent to."""
-    asked = {**asked_receiver(house, role).body, "address": "http://169.254.169.254/latest"}
+    """On a webhook that leads to a name that nobody has (RFC 6761)."""
+    asked = {**asked_receiver(house, role).body, "address": "http://nobody.invalid/latest"}
     made = house.platform.receivers.create(house.actor(Role.ADMIN), ReceiverAsked.model_validate(asked))
     changed = {**asked, "address": made.address, "name": unique("hook"), "is_on": False}
     return Ask({"receiver_id": made.id}, body=changed)
