@@ -248,7 +248,7 @@ def test_the_list_is_narrowed_by_its_filters(rooms: Platform, people: dict[str, 
     register(rooms.models, people["admin"], f"{unique}-b", task="classify")
 
     def names(drawn: AppTest) -> list[str]:
-        shown = [each.value.replace("\\", "") for each in drawn.markdown if each.value.startswith(f"**{unique[:1]}")]
+        shown = [each.label.replace("\\", "") for each in drawn.button if str(each.key).startswith("models.name.")]
         return [each.strip("*").removeprefix(f"{unique}-") for each in shown]
 
     drawn = _draw(_listed, people["admin"])

@@ -179,12 +179,14 @@ def test_fields_that_are_empty_were_not_filled_in_and_wrong_ones_are_named(api: 
         return api.post("/api/v1/inference/predict", files=files, data=fields)
 
     image = ("x.png", _png())
-    empty = predict({"file": image}, model=BLOB, version="", alias="", confidence="", points="", unknown="1")
+    empty = predict({"file": image}, model=BLOB, version="", alias="", confidence="", points="")
     assert empty.raise_for_status().json()["detections"] == _predict(api, _png()).json()["detections"]
     told = refusal(predict({"file": image}, model=BLOB, confidence="2", iou="x"), 422, "invalid_input")
     assert {each["field"] for each in told["details"]["fields"]} == {"body.confidence", "body.iou"}  # type: ignore[index]
     told = refusal(predict({"file": image}, model=""), 422, "invalid_input")
     assert told["details"]["fields"][0]["field"] == "body.model"  # type: ignore[index]
+    told = refusal(predict({"file": image}, model=BLOB, annotated="1"), 422, "invalid_input")
+    assert told["details"]["fields"][0]["field"] == "body.annotated"  # type: ignore[index]
     two = refusal(predict([("file", image), ("file", image)], model=BLOB), 422, "invalid_input")
     assert "two files" in str(two["message"])
     many = {f"field{number}": "1" for number in range(40)}
