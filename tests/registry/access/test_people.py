@@ -88,8 +88,7 @@ def test_only_administrators_see_and_change_users(people: People, make: Callable
 def test_who_administered_a_moment_ago_takes_nothing_back(
     people: People, make: Callable[[str, Role], User], accounts: Accounts, admin: Actor, via: Via, lost: str
 ) -> None:
-    make("zoe", Role.ADMIN)
-    mallory = make("mallory", Role.ADMIN)
+    zoe, mallory = make("zoe", Role.ADMIN), make("mallory", Role.ADMIN)
     remembered = of_user(mallory, via)  # as a process knows them for up to a second longer
     if lost == "role":
         people.set_role(admin, mallory.id, Role.USER)
@@ -100,7 +99,7 @@ def test_who_administered_a_moment_ago_takes_nothing_back(
         lambda: people.set_active(remembered, mallory.id, active=True),
         lambda: people.delete(remembered, admin.id),
         lambda: accounts.create(remembered, "another", "correct horse battery", Role.ADMIN),
-        lambda: accounts.reset_password(remembered, mallory.id, "another correct horse"),
+        lambda: accounts.reset_password(remembered, zoe.id, "another correct horse"),
     ):
         with pytest.raises((Forbidden, NotSignedIn)):
             attempt()
