@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import ceil, floor
 from typing import Any
 
 import altair as alt
@@ -69,9 +70,10 @@ def small_charts(steps: Sequence[Step]) -> tuple[Chart, Chart]:
 
 def time_axis(steps: Sequence[Step]) -> alt.Axis:
     """Ticks at whole minutes, so far apart that each has another label."""
-    minutes = (steps[-1].at - steps[0].at) / 60 if steps else 0
-    apart = next((each for each in _MINUTES if minutes / each <= _MOST_TICKS), _MINUTES[-1])
-    return alt.Axis(format="%H:%M", tickCount={"interval": "minute", "step": apart}, labelOverlap=True)
+    begin, end = (steps[0].at / 60, steps[-1].at / 60) if steps else (0.0, 0.0)
+    apart = next((each for each in _MINUTES if (end - begin) / each <= _MOST_TICKS), _MINUTES[-1])
+    at_minutes = range(ceil(begin / apart) * apart, floor(end) + 1, apart)
+    return alt.Axis(format="%H:%M", values=[minute * 60_000 for minute in at_minutes], labelOverlap=True)
 
 
 def _small(told: pd.DataFrame, axis: alt.Axis, column: str, title: str, colour: str) -> Chart:
