@@ -14,11 +14,12 @@ OWN_CHECK = "Value error, "  # what pydantic puts before the words of our own va
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one field. `given` is what it held, which may be a secret or long."""
+    """What is wrong with one field. `given` is what it held, which may be a secret or long; `kind` is pydantic's."""
 
     field: str
     message: str
     given: Any = None
+    kind: str = ""
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}" if self.field else self.message
@@ -32,6 +33,7 @@ def problems_of(error: ValidationError, whole: str = "") -> Sequence[Problem]:
             ".".join(str(part) for part in each["loc"]) or whole,
             each["msg"].removeprefix(OWN_CHECK),
             each.get("input"),
+            each["type"],
         )
         for each in found
     ]

@@ -17,7 +17,8 @@ def label_of(field: str) -> str:
 
 def wrong_parameter(error: ValidationError, parameters: type[BaseModel]) -> Problem:
     """The first problem, told by the field's label and by what the field takes."""
-    first, kind = first_problem(error), error.errors()[0]["type"]
+    first = first_problem(error)
+    kind = first.kind
     name = first.field.partition(".")[0]
     schema = parameters.model_json_schema()
     about, called = _plain(schema["properties"].get(name, {})), repr(label_of(name))

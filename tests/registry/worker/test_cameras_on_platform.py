@@ -301,6 +301,7 @@ def test_a_camera_is_recorded_played_in_a_browser_and_exported(walk: Walk, tmp_p
     with hook_receiver() as hook:
         allowed = {"value": ["127.0.0.0/8"]}
         http.put("/api/v1/settings/notification_networks", json=allowed).raise_for_status()
+        http.put("/api/v1/settings/camera_networks", json={"value": ["10.0.0.0/8"]}).raise_for_status()
         told = {
             "name": "hook",
             "kind": "webhook",
