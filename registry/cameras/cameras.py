@@ -60,9 +60,9 @@ class Cameras:
         """One page of cameras by name, and how many match. Raises Forbidden."""
         require(actor, Action.READ_CAMERA)
         with self._database.read() as session:
-            found, total = camera_list.page(session, wanted, number=number, size=size)
-            groups, now = camera_list.group_names(session), camera_list.moment(session)
-            worker = camera_list.newest_worker(session, now)
+            now = camera_list.moment(session)
+            found, total = camera_list.page(session, wanted, now, number=number, size=size)
+            groups, worker = camera_list.group_names(session), camera_list.newest_worker(session, now)
         views = [view_of(record, lease, groups.get(record.group_id or "", ""), worker, now) for record, lease in found]
         return views, total
 

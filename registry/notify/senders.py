@@ -61,8 +61,8 @@ class Senders:
 
     def _cameras(self) -> Sequence[CameraNow]:
         with self._database.read() as session:
-            found, _ = camera_list.page(session, camera_list.CameraFilter(), number=1, size=_MOST_CAMERAS)
             now = camera_list.moment(session)
+            found, _ = camera_list.page(session, camera_list.CameraFilter(), now, number=1, size=_MOST_CAMERAS)
         return [
             CameraNow(record.id, record.name, camera_list.state_of(record, lease, now) == "live")
             for record, lease in found

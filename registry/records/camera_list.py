@@ -38,9 +38,9 @@ class Moment:
 Listed = tuple[CameraRecord, CameraLease | None]
 
 
-def page(session: Session, wanted: CameraFilter, *, number: int, size: int) -> tuple[list[Listed], int]:
-    """One page of cameras by name, each with its lease, and how many there are."""
-    conditions = _conditions(wanted, moment(session))
+def page(session: Session, wanted: CameraFilter, at: Moment, *, number: int, size: int) -> tuple[list[Listed], int]:
+    """One page of cameras by name, each with its lease, and how many there are, at a moment."""
+    conditions = _conditions(wanted, at)
     joined = col(CameraLease.camera_id) == col(CameraRecord.id)
     query = select(CameraRecord, CameraLease).join(CameraLease, joined, isouter=True).where(*conditions)
     total = select(func.count()).select_from(CameraRecord).join(CameraLease, joined, isouter=True).where(*conditions)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 from registry.errors import ObjectNotFound, StorageUnavailable
@@ -94,7 +95,11 @@ class LocalStorage:
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Every key that begins with the prefix, sorted."""
         below = self._root / prefix.rpartition("/")[0]  # the rest of a large storage is not walked
-        found = (path for path, _ in files_below(below) if path.is_file() and not path.name.startswith("."))
+        found = (
+            path
+            for path, about in files_below(below)
+            if not path.name.startswith(".") and (S_ISREG(about.st_mode) or path.is_file())  # or a link to one
+        )
         yield from sorted(key for path in found if (key := path.relative_to(self._root).as_posix()).startswith(prefix))
 
     def drafts(self, before: datetime) -> Iterator[Draft]:

@@ -23,13 +23,12 @@ def boundary_of(content_type: str) -> bytes:
 
 
 class MultipartSplitter:
-    """Cuts parts by their length, or by the next delimiter where none is said; `bad` ones were no JPEG picture."""
+    """Cuts parts by their length, or by the next delimiter where none is said; what is no JPEG picture is passed over."""
 
     def __init__(self, boundary: bytes) -> None:
         self._boundary = boundary
         self._buffer = bytearray()
         self._running = 0  # bad parts since the last good one
-        self.bad = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Every picture that is whole by now. Raises SourceLost(GARBAGE) where only other things come."""
@@ -62,7 +61,6 @@ class MultipartSplitter:
         return part
 
     def _skip(self) -> None:
-        self.bad += 1
         self._running += 1
         if self._running >= _MOST_BAD:
             raise SourceLost(Reason.GARBAGE, "its parts are no JPEG pictures")

@@ -36,7 +36,9 @@ def told(database: Database, viewing: Viewing) -> tuple[object, ...]:
     """Its state by itself and by the list's filter, and what goes with it."""
     info = viewing.info(ADMIN, "a")
     with database.read() as session:
-        found, _ = camera_list.page(session, CameraFilter(state=info["state"]), number=1, size=5)
+        found, _ = camera_list.page(
+            session, CameraFilter(state=info["state"]), camera_list.moment(session), number=1, size=5
+        )
     assert [record.id for record, _ in found] == ["a"]
     return info["state"], info["reason"], info["fps"], info["tracks"], bool(info["worker"])
 
