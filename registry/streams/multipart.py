@@ -23,7 +23,7 @@ def boundary_of(content_type: str) -> bytes:
 
 
 class MultipartSplitter:
-    """Cuts parts by their length, or by the next delimiter where none is said; what is no JPEG picture is passed over."""
+    """Cuts parts by their length, or by the next delimiter where none is said; passes over what is no JPEG."""
 
     def __init__(self, boundary: bytes) -> None:
         self._boundary = boundary
