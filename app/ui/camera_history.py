@@ -73,7 +73,8 @@ def time_axis(steps: Sequence[Step]) -> alt.Axis:
     begin, end = (steps[0].at / 60, steps[-1].at / 60) if steps else (0.0, 0.0)
     apart = next((each for each in _MINUTES if (end - begin) / each <= _MOST_TICKS), _MINUTES[-1])
     at_minutes = range(ceil(begin / apart) * apart, floor(end) + 1, apart)
-    return alt.Axis(format="%H:%M", values=[minute * 60_000 for minute in at_minutes], labelOverlap=True)
+    ticks = [datetime.fromtimestamp(minute * 60, UTC).isoformat() for minute in at_minutes]  # numbers are not drawn
+    return alt.Axis(format="%H:%M", values=ticks, labelOverlap=True)
 
 
 def _small(told: pd.DataFrame, axis: alt.Axis, column: str, title: str, colour: str) -> Chart:
