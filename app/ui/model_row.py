@@ -80,7 +80,7 @@ def model_row(model: ModelSummary, page: str) -> None:
                 archived_badge(model)
             text = plain(model.description, longest=150) or "No description"
             st.markdown(f":gray[{text}]")
-            told = [*_standing(model), plain(model.owner_name), f"updated {ago(model.updated_at)}", who_may_use(model)]
+            told = [*_standing(model), plain(model.owner_name), f"updated {ago(model.updated_at)}"]
             st.caption(" · ".join(told))
         with right, st.container(horizontal=True, horizontal_alignment="right"):
             if st.button("Details", key=f"{page}.open.{model.name}"):
