@@ -188,7 +188,7 @@ class _Work:
             return _Asked(index, _refused(error))
         while True:
             try:
-                return _Asked(index, serving.submit(ready, image, parameters.thresholds))
+                return _Asked(index, serving.submit(ready, image, parameters.thresholds, patient=True))
             except EngineBusy:  # a slow model: one at a time then
                 if under_way:
                     self._finish(under_way.popleft())

@@ -123,10 +123,16 @@ class Serving:
         return self.engine.submit(partial(self._keep, ready, image, prompts), ready.pace).result()
 
     def submit(
-        self, ready: Loaded, image: bytes | np.ndarray, thresholds: Thresholds, prompts: Prompts | None = None
+        self,
+        ready: Loaded,
+        image: bytes | np.ndarray,
+        thresholds: Thresholds,
+        prompts: Prompts | None = None,
+        *,
+        patient: bool = False,
     ) -> "Future[Answer]":
-        """Have one image answered; cancelling the future drops it while it waits. Raises EngineBusy."""
-        return self.engine.submit(partial(self._answer, ready, image, thresholds, prompts), ready.pace)
+        """Have one image answered; cancelling the future drops it while it waits. See `Engine.submit` for the rest."""
+        return self.engine.submit(partial(self._answer, ready, image, thresholds, prompts), ready.pace, patient=patient)
 
     def at_hand(
         self, actor: Actor, model: str, *, version: int | None = None, alias: str | None = None

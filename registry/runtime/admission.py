@@ -34,12 +34,13 @@ def _mean(known: float, newest: float) -> float:
 
 
 class Admission:
-    """Refuses by two rules.
+    """Refuses by three rules.
 
     Usually a bounded queue: at most `most_waiting` requests, none longer than `max_wait_s` by what the last ones
     took. The first refusal says that more arrives than can be answered; from then on a request is only taken when
     its answer will take no longer than twice that of an idle machine, until for a whole second less than half of
-    what the machine can do was refused. So a burst is answered late rather than not at all, and a flood does not
+    what the machine can do was refused. Once a second's refusals are more than half of what the queue holds, those
+    who wait in it are held to that, too. So a burst is answered late rather than not at all, and a flood does not
     make everybody late.
     """
 
@@ -73,10 +74,24 @@ class Admission:
             self._calm_down()
             if not self._refused(wait_s, waiting, pace or self._pace):
                 return
-            now = self._clock()
-            self._flooded_at = now if self._flooded_at is None else self._flooded_at
-            self._refusals.append(now)
+            self._note_refusal()
         raise _busy(wait_s, waiting)
+
+    def check_late(self, waited_s: float, waiting: int, pace: Pace) -> None:
+        """Raise EngineBusy unless what waited that long is still to be answered; `waiting` wait behind it."""
+        with self._lock:
+            self._calm_down()
+            grown = self._flooded_at is not None and len(self._refusals) > self._most_waiting / 2
+            if not grown or not self._late(waited_s, pace):
+                return
+            self._note_refusal()
+            wait_s = self._answer_s * (waiting + 0.5) / self._slots
+        raise _busy(wait_s, waiting)
+
+    def _note_refusal(self) -> None:
+        now = self._clock()
+        self._flooded_at = now if self._flooded_at is None else self._flooded_at
+        self._refusals.append(now)
 
     @property
     def _answer_s(self) -> float:
@@ -85,9 +100,11 @@ class Admission:
     def _refused(self, wait_s: float, waiting: int, pace: Pace) -> bool:
         if waiting >= self._most_waiting or wait_s > self._max_wait_s:
             return True
-        if self._flooded_at is None or not wait_s or not pace.alone_s:
-            return False
-        return wait_s + (pace.shared_s or pace.alone_s) > _SLOWER_AT_MOST * pace.alone_s
+        return self._flooded_at is not None and wait_s > 0.0 and self._late(wait_s, pace)
+
+    @staticmethod
+    def _late(wait_s: float, pace: Pace) -> bool:
+        return pace.alone_s > 0.0 and wait_s + (pace.shared_s or pace.alone_s) > _SLOWER_AT_MOST * pace.alone_s
 
     def _calm_down(self) -> None:
         now = self._clock()

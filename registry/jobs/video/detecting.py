@@ -71,7 +71,7 @@ class Model:
     def _ask(self, image_bgr: UInt8, under_way: "deque[tuple[Picture, Ratio, Future[Answer]]]") -> "Future[Answer]":
         while True:
             try:
-                return self.serving.submit(self.ready, image_bgr, self.thresholds)
+                return self.serving.submit(self.ready, image_bgr, self.thresholds, patient=True)
             except EngineBusy:  # a slow model: one at a time then
                 if under_way:
                     under_way[0][2].exception()

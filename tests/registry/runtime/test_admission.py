@@ -89,6 +89,30 @@ def test_a_flood_lasts_while_much_is_refused(admission: Admission, clock: Clock,
     assert admission.overloaded
 
 
+def late(admission: Admission, waited_s: float, pace: Pace) -> bool:
+    try:
+        admission.check_late(waited_s, 2, pace)
+    except EngineBusy as error:
+        return bool(error.details["retry_after_s"] == 1)  # 2.5 answers of 60 ms on two cores
+    return False
+
+
+def test_who_waits_when_a_burst_comes_is_answered(admission: Admission, pace: Pace) -> None:
+    assert not late(admission, 0.5, pace)
+    assert [refused(admission, 2, 6, pace) for _ in range(3)] == [True] * 3, "half of what the queue holds"
+    assert not late(admission, 0.5, pace)
+
+
+def test_in_a_flood_who_would_be_answered_late_is_refused(admission: Admission, clock: Clock) -> None:
+    assert [refused(admission, 2, 6) for _ in range(4)] == [True] * 4, "more than half of what the queue holds"
+    quick = Pace(ALONE_S, 0.050)
+    assert not late(admission, 0.020, quick)  # and 50 ms of work, against 1.8 times 40 ms
+    assert late(admission, 0.025, quick)
+    assert not late(admission, 0.5, Pace()), "nobody knows how long it takes"
+    clock.now += 1.1
+    assert not late(admission, 0.5, quick), "the flood is over"
+
+
 def test_a_pace_follows_what_answers_take() -> None:
     pace = Pace()
     pace.record(0.1, alone=True)

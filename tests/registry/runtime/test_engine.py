@@ -80,6 +80,25 @@ def test_only_so_many_wait_and_the_next_is_refused_at_once(full: tuple[Engine, l
     assert value(engine, "nexusai_engine_waiting") == 0
 
 
+def test_a_flood_costs_those_who_wait_unless_they_are_patient(full: tuple[Engine, list[Held]]) -> None:
+    engine, held = full
+    quick = Pace(alone_s=1e-9, shared_s=1e-9)  # whatever waits for it is late
+    waiting = engine.submit(lambda _: "late", quick)
+    patient = engine.submit(lambda _: "late", quick, patient=True)
+    unknown = engine.submit(lambda _: "late", Pace())
+    for _ in range(MOST_WAITING + 1):
+        with pytest.raises(EngineBusy):
+            engine.submit(lambda _: "refused", quick)
+    for each in held:
+        each.let_go.set()
+    with pytest.raises(EngineBusy) as caught:
+        waiting.result(PATIENCE_S)
+    assert caught.value.details["retry_after_s"] >= 1
+    assert [patient.result(PATIENCE_S), unknown.result(PATIENCE_S)] == ["late", "late"]
+    assert value(engine, "nexusai_engine_refused_total") == MOST_WAITING + 2
+    assert (value(engine, "nexusai_engine_waiting"), value(engine, "nexusai_engine_running")) == (0, 0)
+
+
 def test_work_is_taken_in_the_order_it_came(full: tuple[Engine, list[Held]]) -> None:
     engine, held = full
     begun: list[int] = []
@@ -121,6 +140,34 @@ def test_one_alone_has_the_machine_and_two_have_not(engine: Engine) -> None:
     assert not engine.alone, "also while the second only waits"
     first.let_go.set()
     second.let_go.set()
+
+
+def test_in_a_flood_nobody_is_alone(full: tuple[Engine, list[Held]]) -> None:
+    engine, held = full
+    waiting = [engine.submit(Held(), Pace()) for _ in range(MOST_WAITING)]
+    with pytest.raises(EngineBusy):
+        engine.check()
+    for each in waiting:
+        assert each.cancel()
+    for each in held:
+        each.let_go.set()
+    last = Held()
+    future = engine.submit(last, Pace())
+    assert last.begun.wait(PATIENCE_S)
+    assert not engine.alone, "the next one is near"
+    last.let_go.set()
+    assert future.result(PATIENCE_S)
+
+
+def test_what_was_joined_by_others_was_not_alone(engine: Engine) -> None:
+    held, pace, of_another = Held(), Pace(), Pace()
+    joined = engine.submit(held, pace)
+    assert held.begun.wait(PATIENCE_S)
+    engine.submit(lambda _: None, of_another).result(PATIENCE_S)
+    held.let_go.set()
+    assert joined.result(PATIENCE_S)
+    assert (pace.alone_s, of_another.alone_s) == (0, 0)
+    assert min(pace.shared_s, of_another.shared_s) > 0
 
 
 def test_a_pace_is_learnt_from_each_answer(engine: Engine) -> None:
