@@ -187,6 +187,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home / 'nexusai.db'}"
 
     @property
+    def mlflow_database(self) -> Path:
+        """The file behind the platform's own MLflow server."""
+        return self.home / "mlflow.db"
+
+    @property
     def storage_root(self) -> str:
         """Where stored files live: a folder or an s3:// URL."""
         return self.storage_url or str(self.home / "storage")

@@ -86,7 +86,7 @@ class Backups:
         try:
             tell("copying the records")
             files.append(self._keep(name, RECORDS, self.settings.records_url))
-            mlflow = self.settings.home / "mlflow.db"
+            mlflow = self.settings.mlflow_database
             if self.settings.mlflow_tracking_uri or not mlflow.is_file():
                 left_out[MLFLOW] = "MLflow runs elsewhere, or has no database here yet"
             else:

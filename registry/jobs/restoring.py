@@ -89,7 +89,7 @@ def _newest(backups: Backups) -> Backup:
 
 
 def _places(settings: Settings) -> dict[str, Path | None]:
-    return {RECORDS: sqlite_file(settings.records_url), MLFLOW: settings.home / "mlflow.db"}
+    return {RECORDS: sqlite_file(settings.records_url), MLFLOW: settings.mlflow_database}
 
 
 def _check_unused(settings: Settings) -> None:

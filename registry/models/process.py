@@ -35,7 +35,7 @@ def mlflow_server(settings: Settings, port: int, python: str) -> Command:
     home = settings.home
     environment = child_environment(
         settings,
-        _MLFLOW_SERVER_FILE_STORE=f"sqlite:///{home / 'mlflow.db'}",
+        _MLFLOW_SERVER_FILE_STORE=f"sqlite:///{settings.mlflow_database}",
         _MLFLOW_SERVER_ARTIFACT_ROOT="mlflow-artifacts:/",
         _MLFLOW_SERVER_ARTIFACT_DESTINATION=(home / "mlflow-artifacts").as_uri(),
         _MLFLOW_SERVER_SERVE_ARTIFACTS="true",

@@ -211,6 +211,7 @@ class Serving:
     def close(self) -> None:
         """Drop what waits, let what runs end."""
         self.engine.close()
+        self._resolver.close()
 
     def _answer(
         self,
