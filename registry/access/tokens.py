@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import jwt
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, col, delete, select, update
 
 from registry.access.actor import Actor, of_user
@@ -23,6 +23,13 @@ from registry.settings import Settings
 ALGORITHM, AUDIENCE = "HS256", "nexusai-api"
 _LONGEST = 4_096  # characters of a token worth looking at
 _CLOCK_STEP = timedelta(hours=1)  # how far a clock may be set back without ending what was issued before
+_ALIVE = (  # whose sign-in a token belongs to; built once, since every caller is asked for each second
+    select(User)
+    .join(RefreshToken, col(RefreshToken.user_id) == col(User.id))
+    .where(col(User.id) == bindparam("user_id"), col(RefreshToken.family) == bindparam("family"))
+    .where(col(RefreshToken.revoked_at).is_(None))
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +136,8 @@ class Tokens:
         return TokenPair(access, refresh, int(access_for.total_seconds()))
 
     def _look_up(self, user_id: str, family: str) -> Actor | None:
-        alive = select(User).join(RefreshToken, col(RefreshToken.user_id) == col(User.id))
-        where = (User.id == user_id, RefreshToken.family == family, col(RefreshToken.revoked_at).is_(None))
         with self._database.read() as session:
-            user = session.exec(alive.where(*where).limit(1)).first()
+            user = session.exec(_ALIVE, params={"user_id": user_id, "family": family}).first()
         return of_user(user, "token", credential=sign_in_id("api", family)) if user and user.active else None
 
     def _claims(self, token: str) -> dict[str, Any]:
