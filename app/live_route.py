@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
+from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _AS_IT_COMES = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _SIGN_OF_LIFE_S = 5.0
+_YES_OR_NO = TypeAdapter(bool)
 
 
 class LiveRoute:
@@ -40,8 +42,8 @@ class LiveRoute:
         ]
 
     async def _live(self, request: Request) -> Response:
-        camera_id, overlay = _asked(request)
         try:
+            camera_id, overlay = _asked(request)
             parts = await self._pictures.stream(actor_of(request.scope), camera_id, overlay=overlay)
         except RegistryError as error:
             return error_response(error, request.scope)
@@ -49,8 +51,8 @@ class LiveRoute:
         return StreamingResponse(parts, media_type=kind, headers=_AS_IT_COMES)
 
     async def _offer(self, request: Request) -> Response:
-        camera_id, overlay = _asked(request)
         try:
+            camera_id, overlay = _asked(request)
             offer = await _body(request)
             peers = await self._connections()
             peer = await peers.show(actor_of(request.scope), camera_id, offer, overlay=overlay)
@@ -100,7 +102,12 @@ async def _nothing(request: Request) -> Response:
 
 
 def _asked(request: Request) -> tuple[str, bool]:
-    return request.path_params["camera_id"], request.query_params.get("overlay", "1") != "0"
+    """Which camera, and whether with what was found drawn on it, in the snapshot's words. Raises InvalidInput."""
+    try:
+        overlay = _YES_OR_NO.validate_python(request.query_params.get("overlay", "1"))
+    except ValidationError as error:
+        raise InvalidInput("overlay is 1 or 0: with what was found drawn on the picture, or without") from error
+    return request.path_params["camera_id"], overlay
 
 
 async def _told(peer: "Peer") -> AsyncIterator[str]:

@@ -100,6 +100,9 @@ def test_pictures_are_for_those_who_may_see_cameras_and_end_with_their_sign_in(w
         for _ in parts:
             assert time.monotonic() - left_at < ENDS_S + 2
     assert walk.http.get("/live/" + "0" * 32 + ".mjpg").status_code == 404
+    for word, status in (("false", 404), ("0", 404), ("maybe", 422), ("", 422)):
+        answer = walk.http.get(f"/live/{'0' * 32}.mjpg", params={"overlay": word})
+        assert answer.status_code == status, word
 
 
 def test_people_watch_by_webrtc_until_their_sign_in_ends_and_leave_nothing_behind(walk: Walk) -> None:
