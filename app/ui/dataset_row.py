@@ -20,7 +20,8 @@ def dataset_row(summary: DatasetSummary) -> None:
         left, right = st.columns([0.84, 0.16], vertical_alignment="center")
         with left, st.container(gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.markdown(f"**{plain(record.name)}**", width="content")
+                if st.button(f"**{plain(record.name)}**", key=f"datasets.name.{record.name}", type="tertiary"):
+                    open_dataset(record.name)
                 model_row.task_badge(record.task)
                 model_row.access_badge(record.access_level)
             st.markdown(f":gray[{plain(record.description, longest=150) or _classes(newest.classes)}]")

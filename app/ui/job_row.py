@@ -30,7 +30,8 @@ def job_row(actor: Actor, job: dict[str, Any]) -> None:
         left, right = st.columns([0.74, 0.26], vertical_alignment="center")
         with left, st.container(gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.markdown(f"**{title(job)}**", width="content")
+                if st.button(f"**{title(job)}**", key=f"jobs.name.{job['id']}", type="tertiary"):
+                    open_job(job["id"])
                 state_badge(job)
             progress_line(job)
             st.caption(f"{plain(job['owner'], longest=32)} · {ago(job['created_at'])}{_took(job)}")

@@ -26,12 +26,17 @@ def user_row(user: User) -> None:
         left, right = st.columns([0.8, 0.2], vertical_alignment="center")
         with left, st.container(gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.markdown(f"**{plain(user.username)}**", width="content")
+                if st.button(f"**{plain(user.username)}**", key=f"users.name.{user.id}", type="tertiary"):
+                    _open(user)
                 user_badges(user)
             seen = f"last sign-in {ago(user.last_login_at)}" if user.last_login_at else "never signed in"
             parts = [user.full_name, user.email, f"{seen}, since {user.created_at:%d %B %Y}"]
             st.caption(" · ".join(plain(part, longest=120) for part in parts if part))
         with right, st.container(horizontal=True, horizontal_alignment="right"):
             if st.button("Open", key=f"users.open.{user.id}"):
-                st.query_params["user"] = user.id
-                st.rerun()
+                _open(user)
+
+
+def _open(user: User) -> None:
+    st.query_params["user"] = user.id
+    st.rerun()

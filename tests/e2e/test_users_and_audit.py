@@ -109,6 +109,9 @@ def test_hostile_names_are_text_on_the_users_page(tab: Page, team: Running) -> N
     said = _shown(tab.get_by_test_id("stMain"))
     assert [name for name in HOSTILE.values() if name not in said] == []
     _is_harmless(tab)
+    tab.locator("[class*='st-key-users-name-'] button").filter(has_text="onerror").click()
+    expect(tab.get_by_role("heading", name="onerror")).to_be_visible()
+    _is_harmless(tab)
 
 
 def test_hostile_names_are_text_on_the_audit_page(tab: Page, team: Running) -> None:
