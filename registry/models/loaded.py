@@ -3,7 +3,8 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from time import perf_counter
 
 import psutil
 
@@ -23,7 +24,7 @@ class Loaded:
     version: ModelVersion
     network: VisionModel
     size_bytes: int
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace
 
 
 class LoadedModels:
@@ -61,12 +62,15 @@ class LoadedModels:
         before = _resident_bytes()
         try:
             network = self._open(version)
+            opened = perf_counter()
             network.warm_up()
+            first_s = perf_counter() - opened
         except Exception:
             self._metrics.loads.labels("failed").inc()
             raise
         self._metrics.loads.labels("loaded").inc()
-        return Loaded(version, network, max(version.size_bytes, _resident_bytes() - before))
+        size_bytes = max(version.size_bytes, _resident_bytes() - before)
+        return Loaded(version, network, size_bytes, Pace(first_s=first_s))
 
     def _keep(self, made: Loaded) -> Loaded:
         with self._lock:

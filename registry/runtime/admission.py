@@ -16,10 +16,19 @@ _WEIGHT = 0.2  # of the newest duration in the running mean
 
 @dataclass(slots=True)
 class Pace:
-    """Running means of the seconds that one model's answers take: alone on the machine, and beside others."""
+    """Running means of the seconds that one model's answers take: alone on the machine, and beside others.
+
+    Until one was alone, its first run after loading, `first_s`, stands for it.
+    """
 
     alone_s: float = 0.0
     shared_s: float = 0.0
+    first_s: float = 0.0
+
+    @property
+    def idle_s(self) -> float:
+        """What an idle machine's answer takes; 0 for not known."""
+        return self.alone_s or self.first_s
 
     def record(self, seconds: float, *, alone: bool) -> None:
         """Take one more answer into account."""
@@ -104,7 +113,7 @@ class Admission:
 
     @staticmethod
     def _late(wait_s: float, pace: Pace) -> bool:
-        return pace.alone_s > 0.0 and wait_s + (pace.shared_s or pace.alone_s) > _SLOWER_AT_MOST * pace.alone_s
+        return pace.idle_s > 0.0 and wait_s + (pace.shared_s or pace.idle_s) > _SLOWER_AT_MOST * pace.idle_s
 
     def _calm_down(self) -> None:
         now = self._clock()

@@ -113,6 +113,17 @@ def test_in_a_flood_who_would_be_answered_late_is_refused(admission: Admission, 
     assert not late(admission, 0.5, quick), "the flood is over"
 
 
+def test_until_an_answer_was_alone_the_first_run_stands_for_it(admission: Admission) -> None:
+    assert refused(admission, 2, 6)
+    warm = Pace(first_s=ALONE_S)
+    assert not refused(admission, 2, 0, warm)  # 15 ms of waiting and 40 ms of work, against 1.8 times 40 ms
+    warm.record(SHARED_S, alone=False)
+    assert refused(admission, 2, 0, warm)
+    warm.record(0.1, alone=True)
+    assert warm.idle_s == 0.1, "the first run is forgotten"
+    assert not refused(admission, 2, 0, warm)
+
+
 def test_a_pace_follows_what_answers_take() -> None:
     pace = Pace()
     pace.record(0.1, alone=True)

@@ -96,6 +96,7 @@ def test_a_flood_costs_those_who_wait_unless_they_are_patient(full: tuple[Engine
     assert caught.value.details["retry_after_s"] >= 1
     assert [patient.result(PATIENCE_S), unknown.result(PATIENCE_S)] == ["late", "late"]
     assert value(engine, "nexusai_engine_refused_total") == MOST_WAITING + 2
+    engine.close()
     assert (value(engine, "nexusai_engine_waiting"), value(engine, "nexusai_engine_running")) == (0, 0)
 
 
