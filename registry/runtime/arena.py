@@ -49,6 +49,11 @@ def give_back() -> None:
     _smallest().run(None, {"given": np.zeros(1, np.float32)}, options)
 
 
+def note_peak() -> None:
+    """Take what the process held at most until now for usual: what a model takes to load is none of its runs' doing."""
+    _HIGHEST.kib = _peak_kib()
+
+
 def give_back_after(seconds: float) -> None:
     """Give back after a run of so many seconds that took far more than any before it.
 

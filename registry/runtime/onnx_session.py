@@ -13,7 +13,7 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from registry.errors import BackendUnavailable, InvalidModel
-from registry.runtime.arena import arena_bytes, give_back, give_back_after, in_shared_arena
+from registry.runtime.arena import arena_bytes, give_back, give_back_after, in_shared_arena, note_peak
 from registry.runtime.graph_check import check_graph
 from registry.runtime.graph_session import GraphSession, TensorSpec, reason_of
 from registry.runtime.host_choice import Backend
@@ -54,6 +54,8 @@ class BoundedSession(ort.InferenceSession):  # type: ignore[misc]
         self._builds_always = provider == PROVIDERS[Backend.TENSORRT]
         self._may_build = provider != CPU
         self._in_arena = provider == CPU
+        if self._in_arena:
+            note_peak()
 
     def __del__(self) -> None:
         self._sess = None  # its memory first

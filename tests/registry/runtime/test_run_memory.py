@@ -93,6 +93,28 @@ def test_memory_is_given_back_by_runs_that_are_refused_or_unusual_and_by_models_
         assert int(told[1][1]) > 300
 
 
+_USUAL = """
+import numpy as np
+import psutil
+from registry.runtime import arena
+arena._LONG_S = 0.0  # however fast the machine is
+from registry.runtime.onnx_session import OnnxSession
+from registry.testing.slow_models import hungry
+
+ballast = np.ones(50 << 20)  # 0.4 GiB that the process held before, as libraries and large models do
+del ballast
+session = OnnxSession(hungry(24 << 20), 1)
+before = psutil.Process().memory_info().rss >> 20
+session.run(np.full((1, 3, 32, 32), 1.0, np.float32))
+print((psutil.Process().memory_info().rss >> 20) - before)
+"""
+
+
+def test_what_a_process_held_before_makes_no_first_run_unusual() -> None:
+    run = subprocess.run([sys.executable, "-c", _USUAL], capture_output=True, text=True, timeout=120, cwd=PROJECT_ROOT)
+    assert int(run.stdout) > 100, run.stderr[-2_000:]
+
+
 def test_runs_may_take_half_of_what_this_process_may_use() -> None:
     assert 0 < usable_memory() <= psutil.virtual_memory().total
     assert arena_bytes() == max(usable_memory() // 2, 1 << 30)
