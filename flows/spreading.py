@@ -3,11 +3,13 @@
 Every worker needs the platform's code and settings, and Prefect's address in its environment, as this process has them.
 """
 
+import socket
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from prefect import Task, task
 
@@ -27,6 +29,7 @@ Piece = TypeVar("Piece")
 THREADS, HERE = "threads", "ray"
 _AHEAD = 4  # pieces for each core: one is worked on, the others wait for whoever is free
 _A_SECOND = 1.0
+_RAY_PORT, _CONNECTS_S = 10_001, 5.0
 _HERE = {
     "include_dashboard": False,
     "_node_ip_address": "127.0.0.1",
@@ -69,6 +72,7 @@ def _runner(where: str) -> Iterator[Any]:
     """Prefect's task runner on Ray. Raises MissingExtra, RayUnavailable."""
     if where != HERE:
         show_ray_its_token()
+        _check_answers(where)
     try:
         from prefect_ray import RayTaskRunner
     except ImportError as error:
@@ -82,6 +86,15 @@ def _runner(where: str) -> Iterator[Any]:
         except Exception as error:  # Ray raises of every kind
             raise RayUnavailable(f"Ray does not answer ({where}): {str(error)[:200]}") from error
         yield runner
+
+
+def _check_answers(where: str) -> None:
+    """Raise RayUnavailable where nobody listens: Ray itself would go on trying for half a minute."""
+    try:
+        address = urlsplit(where)
+        socket.create_connection((address.hostname or "", address.port or _RAY_PORT), _CONNECTS_S).close()
+    except (OSError, ValueError) as error:  # a port that is no number, too
+        raise RayUnavailable(f"Ray does not answer ({where}): {str(error)[:200]}") from error
 
 
 @task(name="stretch", retries=0, persist_result=False)  # Ray itself gives what a dead worker had to another

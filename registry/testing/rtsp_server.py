@@ -62,6 +62,7 @@ class RtspCamera(LoopbackServer):
         self.settings = settings or CameraSettings()
         self._tls = tls
         self.requests: list[str] = []
+        self._noise = random.Random(0)  # noqa: S311 - the same each time: by chance some noise is a picture to a decoder
         self.nonce = ""  # the last one given, good for later connections too
         self.load(annex_b)
         self._callers: set[socket.socket] = set()
@@ -105,7 +106,7 @@ class RtspCamera(LoopbackServer):
             return pictures[0]
         payloads = pictures[number % len(pictures)]
         if self.settings.mischief is Mischief.GARBAGE:
-            return [random.randbytes(len(payload)) for payload in payloads]  # noqa: S311
+            return [self._noise.randbytes(len(payload)) for payload in payloads]
         return payloads
 
 

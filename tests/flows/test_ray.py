@@ -145,7 +145,16 @@ def test_a_cluster_that_does_not_answer_is_told_with_its_address() -> None:
     require_package("prefect_ray", "ray")
     spread = over_ray(load_settings(task_runner=f"ray://127.0.0.1:{free_port()}"), look_at_stretch)
     assert spread is not None
+    began = time.monotonic()
     with pytest.raises(RayUnavailable, match=r"ray://127\.0\.0\.1:\d+"):
+        next(spread([]))
+    assert time.monotonic() - began < 10, "Ray itself tries for half a minute"
+
+
+def test_a_cluster_at_a_port_that_is_none_is_told_with_its_address() -> None:
+    spread = over_ray(load_settings(task_runner="ray://127.0.0.1:head"), look_at_stretch)
+    assert spread is not None
+    with pytest.raises(RayUnavailable, match=r"ray://127\.0\.0\.1:head"):
         next(spread([]))
 
 
