@@ -43,12 +43,12 @@ class DatabaseMark:
             self._close()
 
     def _mark(self, path: Path) -> Mark:
-        now = path.stat().st_ino  # a database that was restored from a backup is another file
-        if self._connection is None or now != self._file:
+        file = path.stat().st_ino  # a database that was restored from a backup is another file
+        if self._connection is None or file != self._file:
             self._close()
             address = f"{path.absolute().as_uri()}?mode=ro"
             self._connection = sqlite3.connect(address, uri=True, timeout=0, check_same_thread=False)
-            self._file, self._opened = now, self._opened + 1
+            self._file, self._opened = file, self._opened + 1
         with closing(self._connection.execute("PRAGMA data_version")) as found:
             return self._opened, self._file, int(found.fetchone()[0])
 
