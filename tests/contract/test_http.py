@@ -5,7 +5,7 @@ import json
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import numpy as np
@@ -116,15 +116,15 @@ def test_a_wrong_field_is_named(api: httpx.Client, fields: dict[str, object], st
     assert _predict(api, _png()).status_code == 200
 
 
-_BAD_IMAGES = {
-    "empty": (b"", 422, "image_unreadable"),
-    "text": (b"no image at all", 422, "image_unreadable"),
-    "a ZIP file called .png": (b"PK\x03\x04" + bytes(200), 422, "image_unreadable"),
-    "truncated": (_png()[:-20], 422, "image_unreadable"),
-    "16,000 x 16,000 in 31 kB": (_flat_png(16_000, 16_000), 413, "image_too_large"),
-    "1 x 65,535": (_flat_png(1, 65_535), 413, "image_too_large"),
-    "16 x 16 with a megabyte of pixels": (_stuffed_png(), 422, "image_unreadable"),
-    "65,535 x 1": (_flat_png(65_535, 1), 413, "image_too_large"),
+_BAD_IMAGES: dict[str, tuple[Callable[[], bytes], int, str]] = {
+    "empty": (bytes, 422, "image_unreadable"),
+    "text": (lambda: b"no image at all", 422, "image_unreadable"),
+    "a ZIP file called .png": (lambda: b"PK\x03\x04" + bytes(200), 422, "image_unreadable"),
+    "truncated": (lambda: _png()[:-20], 422, "image_unreadable"),
+    "16,000 x 16,000 in 31 kB": (lambda: _flat_png(16_000, 16_000), 413, "image_too_large"),
+    "1 x 65,535": (lambda: _flat_png(1, 65_535), 413, "image_too_large"),
+    "16 x 16 with a megabyte of pixels": (_stuffed_png, 422, "image_unreadable"),
+    "65,535 x 1": (lambda: _flat_png(65_535, 1), 413, "image_too_large"),
 }
 
 
@@ -132,7 +132,8 @@ _BAD_IMAGES = {
 def test_a_bad_image_is_refused_cheaply_and_the_next_good_one_is_answered(
     api: httpx.Client, platform: Running, case: str
 ) -> None:
-    image, status, code = _BAD_IMAGES[case]
+    made, status, code = _BAD_IMAGES[case]
+    image = made()
     _predict(api, _png()).raise_for_status()
     before = _app_memory(platform)
     refusal(_predict(api, image), status, code)
