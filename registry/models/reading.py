@@ -36,8 +36,8 @@ def read_model(found: Any) -> ModelSummary:
     )
 
 
-def read_version(found: Any, card: ModelCard, aliases: Mapping[str, int]) -> ModelVersion:
-    """A version from MLflow's model version, its card and where its model's aliases point. Raises IntegrityError."""
+def read_version(found: Any, card: ModelCard, model: ModelSummary) -> ModelVersion:
+    """A version from MLflow's model version, its card and its model. Raises IntegrityError."""
     number = int(found.version)
     sha256, files = tags.read_sha256(found.tags, tags.SHA256), tags.read_files(found.tags)
     if sha256 != bundle_sha256(files):
@@ -51,13 +51,14 @@ def read_version(found: Any, card: ModelCard, aliases: Mapping[str, int]) -> Mod
         files=files,
         size_bytes=read_size(found.tags),
         card=card,
-        aliases=tuple(sorted(alias for alias, held in aliases.items() if held == number)),
+        aliases=tuple(sorted(alias for alias, held in model.aliases.items() if held == number)),
         created_at=_time(found.creation_timestamp),
         run_id=found.run_id or "",
         published_by=found.tags.get(tags.PUBLISHED_BY, ""),
         parent=found.tags.get(tags.PARENT, ""),
         notes=tags.read_notes(found.tags),
         tuned=found.tags.get(f"{tags.TUNED}{host_key()}", ""),
+        model_created_at=model.created_at,
     )
 
 

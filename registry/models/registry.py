@@ -253,7 +253,7 @@ class ModelRegistry:
         return self._version(found, model)
 
     def _version(self, found: Any, model: ModelSummary) -> ModelVersion:
-        return read_version(found, self.files.card(found), model.aliases)
+        return read_version(found, self.files.card(found), model)
 
 
 def _check_active(model: ModelSummary) -> None:

@@ -140,7 +140,8 @@ class Serving:
         """What `ready` would give, if that is in memory; asks and loads nothing, so an event loop may call it."""
         asked = Asked(actor, model, version, alias)
         resolved = self._resolver.remembered(asked)
-        return self._loaded.at_hand(self._swaps.version(asked, resolved)) if resolved else None
+        meant = self._swaps.at_hand(asked, resolved) if resolved else None
+        return self._loaded.at_hand(meant) if meant else None
 
     def ready(self, actor: Actor, model: str, *, version: int | None = None, alias: str | None = None) -> Loaded:
         """The network a request means, loaded and warm, with its version. Raises as `predict`."""
@@ -254,17 +255,21 @@ class Serving:
         with self._lock:
             self._answered += 1
         if ready.version.card.task is not Task.PROMPT:  # a picture alone says nothing to it
-            self._last_input.keep(ready.version.name, image)
+            self._last_input.keep(_model_of(ready.version), image)
 
     def _prove(self, version: ModelVersion) -> None:
         """Load and warm a version, and try it on what its model was asked last."""
         with unhurried():
             network = self._loaded.get(version).network
-        last = self._last_input.get(version.name)
+        last = self._last_input.get(_model_of(version))
         if isinstance(last, bytes):
             network.predict_bytes(last, max_pixels=self._live.current().image_max_pixels)
         elif last is not None:
             network.predict(last)
+
+
+def _model_of(version: ModelVersion) -> str:
+    return f"{version.name} of {version.model_created_at}"
 
 
 def _run(ready: Loaded, image_bgr: ImageBgr, prompts: Prompts | None, least_confidence: float = 0.0) -> RawAnswer:

@@ -1,13 +1,14 @@
 """Hot swap: an alias that moved is answered with its old version until the new one is loaded, warm and checked."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from registry.errors import RegistryError, Unavailable
-from registry.models.resolving import Asked, Resolved
+from registry.models.resolving import STALE_SECONDS, Asked, Resolved
 from registry.models.types import ModelVersion
 from registry.runtime.metrics import EngineMetrics
 
@@ -19,12 +20,15 @@ class Line:
     """What one alias of a model is answered with, and what became of its last move.
 
     `wanted` is where the alias points; it differs from `current` while a swap is under way, and for as long as
-    `problem` says why there was none.
+    `problem` says why there was none. `used_at` is when somebody last wanted an answer: a move that is only seen after
+    a silence is `awaited`, as nobody knows for how long the alias has not been that of `current`.
     """
 
     current: ModelVersion
     wanted: ModelVersion
     asked_at: float
+    used_at: float
+    awaited: threading.Thread | None = None
     before: ModelVersion | None = None
     problem: str = ""
 
@@ -32,41 +36,77 @@ class Line:
 class Swaps:
     """The lines of this process. `prove(version)` loads a version, warms it and tries it on a recent input."""
 
-    def __init__(self, prove: Callable[[ModelVersion], object], metrics: EngineMetrics) -> None:
-        self._prove, self._metrics = prove, metrics
+    def __init__(
+        self,
+        prove: Callable[[ModelVersion], object],
+        metrics: EngineMetrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._prove, self._metrics, self._clock = prove, metrics, clock
         self._lock = threading.Lock()
         self._lines: dict[tuple[str, str], Line] = {}
         self._threads: list[threading.Thread] = []
 
-    def version(self, asked: Asked, resolved: Resolved) -> ModelVersion:
-        """The version to answer with. A move that is seen for the first time starts a swap beside the requests."""
+    def at_hand(self, asked: Asked, resolved: Resolved) -> ModelVersion | None:
+        """The version to answer with; None where a swap has to be awaited first.
+
+        A move that is seen for the first time starts a swap beside the requests.
+        """
         if asked.version is not None:
             return resolved.version
         with self._lock:
-            line = self._lines.get(_line_of(asked))
+            line = self._line(asked, resolved)
             if line is None:
                 return resolved.version
-            if resolved.at <= line.asked_at or resolved.version.key == line.wanted.key:
-                return line.current
-            line.wanted, line.asked_at, line.problem = resolved.version, resolved.at, ""
-            self._threads = [each for each in self._threads if each.is_alive()]
-            thread = threading.Thread(target=self._swap, args=(line, resolved.version), name="swap", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-            return line.current
+            silent = line.used_at + STALE_SECONDS < (now := self._clock())
+            line.used_at = now
+            if resolved.at > line.asked_at and resolved.version.key != line.wanted.key:
+                thread = self._begin(line, resolved)
+                line.awaited = thread if silent else line.awaited
+            return None if line.awaited is not None and line.awaited.is_alive() else line.current
+
+    def version(self, asked: Asked, resolved: Resolved) -> ModelVersion:
+        """As `at_hand`, after what has to be awaited."""
+        while (found := self.at_hand(asked, resolved)) is None:
+            with self._lock:
+                line = self._lines.get(_line_of(asked))
+                awaited = line.awaited if line else None
+            if awaited is not None:
+                awaited.join()
+        return found
+
+    def _line(self, asked: Asked, resolved: Resolved) -> Line | None:
+        """The line of an alias, if it is still that model's: another one may have come in its name."""
+        line = self._lines.get(_line_of(asked))
+        if line is None or line.current.model_created_at == resolved.version.model_created_at:
+            return line
+        if resolved.at <= line.asked_at:  # old news of the model before
+            return line
+        del self._lines[_line_of(asked)]
+        return None
+
+    def _begin(self, line: Line, resolved: Resolved) -> threading.Thread:
+        line.wanted, line.asked_at, line.problem = resolved.version, resolved.at, ""
+        self._threads = [each for each in self._threads if each.is_alive()]
+        thread = threading.Thread(target=self._swap, args=(line, resolved.version), name="swap", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return thread
 
     def answered(self, asked: Asked, resolved: Resolved) -> None:
         """Open a line with a version that was loaded for its first request."""
         if asked.version is None:
             with self._lock:
-                line = Line(resolved.version, resolved.version, resolved.at)
+                line = Line(resolved.version, resolved.version, resolved.at, self._clock())
                 self._lines.setdefault(_line_of(asked), line)
 
     def take_over(self, model: str, alias: str, proven: ModelVersion, at: float) -> None:
         """Answer an alias with a version that was proven before the alias was moved to it here."""
         with self._lock:
             line = self._lines.get((model, alias))
-            if line is not None:
+            if line is not None and line.current.model_created_at != proven.model_created_at:
+                del self._lines[model, alias]
+            elif line is not None:
                 line.wanted, line.asked_at = proven, at
                 self._switch(line, proven)
 

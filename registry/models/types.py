@@ -34,6 +34,7 @@ class ModelVersion:
     parent: str = ""  # the version it was made from, as name/version
     notes: dict[str, str] = field(default_factory=dict)  # what is kept beside the served files, with its sha256
     tuned: str = ""
+    model_created_at: datetime | None = None  # one that is deleted and made anew under its name is another model
 
     @property
     def reference(self) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
 
@@ -19,14 +20,16 @@ from registry.errors import (
     UnsupportedOutputs,
     VersionNotFound,
 )
+from registry.models.changes import ModelChanges
 from registry.models.intake import take_in
 from registry.models.loaded import LoadedModels
 from registry.models.publish import Draft
 from registry.models.registry import ModelRegistry
-from registry.models.resolving import Asked, Resolved
+from registry.models.resolving import STALE_SECONDS, Asked, Resolved
 from registry.models.serving import Serving
 from registry.models.swapping import Swaps
 from registry.models.types import CHAMPION, ModelVersion
+from registry.records import Database, Role
 from registry.runtime.metrics import EngineMetrics
 from registry.testing.onnx_models import BLOB_CARD, BLOB_NMS_CARD, blob_detector, blob_detector_with_nms
 
@@ -60,9 +63,21 @@ def prover() -> Prover:
     return Prover()
 
 
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def swaps(prover: Prover) -> Swaps:
-    return Swaps(prover, EngineMetrics())
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def swaps(prover: Prover, clock: Clock) -> Swaps:
+    return Swaps(prover, EngineMetrics(), clock)
 
 
 @pytest.fixture
@@ -148,6 +163,68 @@ def test_a_slow_swap_that_was_overtaken_is_forgotten(
     prover.told.set()
     swaps.settle()
     assert answers(3, 3.0) == 3
+
+
+def test_a_move_that_is_seen_after_a_silence_is_awaited(
+    swaps: Swaps, prover: Prover, clock: Clock, engineer: Actor, answers: Callable[[int, float], int]
+) -> None:
+    asked, moved = Asked(engineer, "m"), Resolved(made(2), 1.0)
+    clock.now = STALE_SECONDS + 1
+    assert swaps.at_hand(asked, moved) is None
+    assert swaps.at_hand(asked, moved) is None, "nor is the next one answered by the old version"
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(swaps.version, asked, moved)
+        assert prover.begun.wait(PATIENCE_S)
+        assert not waiting.done()
+        prover.told.set()
+        assert waiting.result(PATIENCE_S).version == 2
+    assert answers(2, 2.0) == 2
+
+
+def test_what_is_awaited_and_no_good_leaves_the_old_version(
+    prover: Prover, clock: Clock, answers: Callable[[int, float], int]
+) -> None:
+    prover.problem = UnsupportedOutputs("no head")
+    prover.told.set()
+    clock.now = STALE_SECONDS + 1
+    assert answers(2, 1.0) == 1
+
+
+def test_a_model_made_anew_under_its_name_is_never_answered_by_the_one_before(swaps: Swaps, engineer: Actor) -> None:
+    asked, born = Asked(engineer, "m"), datetime(2026, 1, 1, tzinfo=UTC)
+    first, again = (replace(made(number), model_created_at=born.replace(day=number)) for number in (1, 2))
+    swaps.answered(asked, Resolved(first, 0.0))
+    assert swaps.version(asked, Resolved(again, 1.0)) == again
+    swaps.answered(asked, Resolved(again, 1.0))
+    assert swaps.version(asked, Resolved(first, 0.5)) == again, "somebody else's older news"
+    swaps.take_over("m", "", replace(first, model_created_at=born.replace(day=3)), 2.0)
+    assert swaps.lines() == {}
+
+
+def test_who_makes_a_deleted_model_anew_is_answered_by_his_own(
+    models: ModelRegistry, serving: Serving, engineer: Actor, admin: Actor, unique: str, sqlite: Database
+) -> None:
+    take_in(models, engineer, blob_detector(), unique, access_level="private")
+    before = serving.predict(engineer, IMAGE, model=unique).version
+    serving.predict(engineer, IMAGE, model=unique, alias=CHAMPION)
+    ModelChanges(models, sqlite).delete(engineer, unique)
+    other = Actor("d" * 32, "dan", Role.ENGINEER)
+    mine = take_in(models, other, blob_detector_with_nms(), unique, card=BLOB_NMS_CARD)
+    for alias in (None, CHAMPION):
+        found = serving.predict(other, IMAGE, model=unique, alias=alias).version
+        assert (found.sha256, found.run_id) == (mine.sha256, mine.run_id)
+        assert found.sha256 != before.sha256
+
+
+def test_an_alias_that_moved_elsewhere_during_a_silence_is_answered_by_its_new_version(
+    models: ModelRegistry, serving: Serving, engineer: Actor, unique: str
+) -> None:
+    take_in(models, engineer, blob_detector(), unique)
+    take_in(models, engineer, blob_detector_with_nms(), unique, alias="", card=BLOB_NMS_CARD)
+    assert serving.predict(engineer, IMAGE, model=unique).version.version == 1
+    models.set_alias(engineer, unique, CHAMPION, 2)
+    time.sleep(STALE_SECONDS + 0.2)
+    assert serving.predict(engineer, IMAGE, model=unique).version.version == 2
 
 
 def test_a_named_version_is_answered_by_that_version(
