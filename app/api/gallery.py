@@ -3,11 +3,12 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from app.api.asked import no_unknown_fields
 from app.api.context import Caller, Paging, Rooms, cut, listing
 from app.api.inference import TIMING, ImageSize, UsedModel, read_image
 from registry.models.gallery import DEFAULT, Embedder
@@ -116,7 +117,7 @@ class Forgotten(BaseModel):
     deleted: int
 
 
-@router.post("/enrol", status_code=201, responses={404: {}, 504: {}})
+@router.post("/enrol", status_code=201, responses={404: {}, 504: {}}, dependencies=[Depends(no_unknown_fields)])
 async def enrol(  # noqa: PLR0913 - the fields of the form
     *,
     rooms: Rooms,
@@ -134,7 +135,12 @@ async def enrol(  # noqa: PLR0913 - the fields of the form
     return _shown(await run_in_threadpool(rooms.gallery.enrol, caller, image, embedder, label, gallery))
 
 
-@router.post("/identify", response_model=IdentifyAnswer, responses={404: {}, 504: {}})
+@router.post(
+    "/identify",
+    response_model=IdentifyAnswer,
+    responses={404: {}, 504: {}},
+    dependencies=[Depends(no_unknown_fields)],
+)
 async def identify(  # noqa: PLR0913 - the fields of the form
     *,
     rooms: Rooms,

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
+from app.api.asked import Asked
 from app.api.context import Caller, Rooms
 from app.api.streamed_form import checked, described, read_form
 from registry.access import Action, require
@@ -90,7 +91,7 @@ class UploadAnswer(BaseModel):
     upload: UploadOut
 
 
-class UploadForm(BaseModel):
+class UploadForm(Asked):
     """The fields beside the file."""
 
     name: Annotated[str, Field(max_length=63, description="the registered name")]

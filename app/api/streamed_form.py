@@ -63,6 +63,9 @@ class _Form:
             if self.before is not None:
                 raise InvalidInput("the form holds two files; send one", details={"field": _FILE})
             self.before = self.texts()
+        elif self._name in self.fields:
+            name = self._name[:60]
+            raise InvalidInput(f"the form holds the field {name!r} twice; send it once", details={"field": name})
         else:
             self.fields[self._name] = bytearray()
             if len(self.fields) > _MOST_FIELDS:

@@ -64,7 +64,7 @@ def _tabs(actor: Actor, model: ModelSummary) -> dict[str, Tab]:
     """What this actor may do with the model, by the name of its tab."""
     found = platform().models.survey(actor, model.name)
     versions = found.versions
-    tabs: dict[str, Tab] = {"Overview": _no_version}
+    tabs: dict[str, Tab] = {"Overview": _only_damaged if found.damaged else _no_version}
     if versions:
         tabs["Overview"] = lambda: version_page.draw(actor, model, versions)
     if versions or found.damaged:
@@ -88,6 +88,11 @@ def _unless_archived(model: ModelSummary, draw: Tab) -> Tab:
 
 def _archived() -> None:
     empty_state("inventory_2", "Archived", "Bring the model back under Settings first.")
+
+
+def _only_damaged() -> None:
+    text = "None of its versions is what was registered, so none answers. The tab Versions says what is wrong."
+    empty_state("broken_image", "Damaged", text)
 
 
 def _no_version() -> None:

@@ -29,7 +29,8 @@ def _refusal(error: RegistryError) -> str:
 
 def picture_error(name: str, error: RegistryError) -> None:
     """A picture of several that could not be used, by its name."""
-    st.error(f"**{plain(name, longest=80)}**: {plain(error.message)}", icon=":material/broken_image:")
+    hint = f"  \n{_with_code(error.hint)}" if error.hint else ""
+    st.error(f"**{plain(name, longest=80)}**: {plain(error.message)}{hint}", icon=":material/broken_image:")
 
 
 def empty_state(icon: str, title: str, text: str) -> None:

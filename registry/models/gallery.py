@@ -15,6 +15,7 @@ from registry.access.trail import trace
 from registry.errors import InvalidInput, NotFound
 from registry.models.answer import Answer
 from registry.models.serving import Serving
+from registry.models.stated import check_visible
 from registry.records import Database, GalleryEntry
 from registry.records.tables import UtcDateTime
 from registry.runtime.card import Task
@@ -217,3 +218,4 @@ def _check(gallery: str, label: str) -> None:
         )
     if not 1 <= len(label.strip()) <= 120:
         raise InvalidInput("a label has 1 to 120 characters")
+    check_visible("a label", label)

@@ -14,10 +14,15 @@ _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2
 
 def check_description(text: str) -> None:
     """Raises InvalidInput for one that is too long, or holds what cannot be seen."""
-    if hidden := _HIDDEN.search(text):
-        raise InvalidInput(f"a description cannot hold the invisible character U+{ord(hidden[0]):04X}")
+    check_visible("a description", text)
     if len(text) > LONGEST_DESCRIPTION:
         raise InvalidInput(f"a description has at most {LONGEST_DESCRIPTION} characters, not {len(text)}")
+
+
+def check_visible(what: str, text: str) -> None:
+    """Raises InvalidInput where a text, `what` in words, holds what cannot be seen; lines may end in it."""
+    if hidden := _HIDDEN.search(text):
+        raise InvalidInput(f"{what} cannot hold the invisible character U+{ord(hidden[0]):04X}")
 
 
 def check_access_level(level: str) -> None:

@@ -128,8 +128,11 @@ class Admission:
 
 def _busy(wait_s: float, waiting: int) -> EngineBusy:
     retry_after_s = max(1, math.ceil(wait_s))
+    wait = "one request waits" if waiting == 1 else f"{waiting} requests wait"
     return EngineBusy(
-        f"every core is busy and {waiting} requests wait already",
+        f"every core is busy and {wait} already"
+        if waiting
+        else "more arrives at once than the cores can answer in time",
         hint=f"Try again in {retry_after_s} s, or send fewer requests at once.",
         details={"retry_after_s": retry_after_s, "waiting": waiting},
     )

@@ -113,6 +113,7 @@ def test_several_pictures_have_a_result_each_and_a_broken_one_is_named(pages: Pa
     files = (("a.png", png(1)), ("broken *.jpg", b"\xff\xd8\xff nothing"), ("c.png", BLACK))
     drawn = run(upload(drawn, *files))
     assert "broken \\*\\.jpg" in errors(drawn)
+    assert "Send a complete JPEG" in errors(drawn), "what to do about it"
     assert any("1 of 2" in each.value for each in drawn.markdown)
     assert metric(drawn, "Objects") != "0"
     drawn = drawn.button(key="inference.picture.next").click().run()

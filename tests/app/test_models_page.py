@@ -179,6 +179,19 @@ def test_a_version_that_somebody_tampered_with_is_told_and_can_be_deleted(
     assert list(rooms.models.numbers(people["owner"], shared)) == [3, 2]
 
 
+def test_a_model_whose_versions_are_all_damaged_is_not_told_to_have_none(
+    rooms: Platform, people: dict[str, Actor], shared: str
+) -> None:
+    with rooms.models.connected() as client:
+        for number in rooms.models.numbers(people["owner"], shared):
+            client.set_model_version_tag(shared, str(number), "nexusai.files", "[1")
+    drawn = _draw(_detail, people["owner"], shared)
+    assert not drawn.exception
+    said = " ".join(each.value for each in drawn.markdown)
+    assert "Damaged" in said
+    assert "No version yet" not in said
+
+
 def test_a_rollback_asks_back_first(rooms: Platform, people: dict[str, Actor], shared: str) -> None:
     drawn = _press(_draw(_detail, people["owner"], shared, tab="Versions"), "Roll back to v1")
     assert rooms.models.get(people["owner"], shared).aliases == {CHAMPION: 2}

@@ -12,6 +12,7 @@ from PIL import Image
 from registry.models.packing import packed
 from registry.testing.onnx_models import blob_detector
 from registry.testing.prompt_models import PROMPT_CARD, colour_decoder, colour_encoder
+from tests.contract.conftest import refusal
 
 PATIENCE_S = 180
 
@@ -80,3 +81,16 @@ def test_nobody_else_learns_of_an_upload(api: httpx.Client, anonymous: httpx.Cli
     assert anonymous.get(location).status_code == 401
     assert anonymous.post("/api/v1/models/upload", files={"file": b"x"}, data={"name": "x"}).status_code == 401
     assert api.get(f"/api/v1/models/uploads/{'0' * 32}").status_code == 404
+
+
+def test_a_field_that_means_nothing_or_comes_twice_is_refused_and_nothing_is_kept(api: httpx.Client) -> None:
+    mistyped = _send(api, blob_detector(), name="mistyped", acces_level="private")
+    error = refusal(mistyped, 422, "invalid_input")
+    assert "acces_level" in str(error)
+    twice = api.post(
+        "/api/v1/models/upload",
+        files=[("name", (None, "first")), ("name", (None, "second")), ("file", ("m.onnx", blob_detector()))],
+    )
+    assert "'name' twice" in refusal(twice, 422, "invalid_input")["message"]
+    for name in ("mistyped", "first", "second"):
+        assert api.get(f"/api/v1/models/{name}").status_code == 404

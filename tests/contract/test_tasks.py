@@ -91,6 +91,15 @@ def test_what_is_enrolled_is_identified_listed_and_forgotten(api: httpx.Client) 
         assert api.delete(f"/api/v1/inference/gallery/{entry['id']}").status_code == 404
 
 
+def test_a_label_that_cannot_be_seen_or_a_field_that_means_nothing_is_refused(api: httpx.Client) -> None:
+    for wrong in ({"label": "a\x00b"}, {"label": "a\u202eb"}, {"label": "Ada", "galery": "staff"}):
+        answer = _post(api, "enrol", (255, 0, 0), model=EMBEDDER, **wrong)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_input"), wrong
+    answer = _post(api, "identify", (255, 0, 0), model=EMBEDDER, galery="staff")
+    assert (answer.status_code, "galery" in answer.text) == (422, True)
+    assert api.get("/api/v1/inference/gallery").json()["total"] == 0
+
+
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_a_threshold_that_is_no_number_is_called_that(api: httpx.Client, value: str) -> None:
     answer = _post(api, "predict", (255, 0, 0), model=SEGMENTER, confidence=value)
