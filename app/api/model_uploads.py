@@ -96,8 +96,12 @@ class UploadForm(Asked):
 
     name: Annotated[str, Field(max_length=63, description="the registered name")]
     task: Annotated[str, Field(max_length=32, description="refuse the file unless it answers this task")] = ""
-    description: Annotated[str, Field(max_length=400)] = ""
-    access_level: AccessLevel = "authenticated"
+    description: Annotated[str, Field(max_length=400, description="of a model that is new; PATCH changes it later")] = (
+        ""
+    )
+    access_level: Annotated[AccessLevel, Field(description="of a model that is new; PATCH changes it later")] = (
+        "authenticated"
+    )
     card: Annotated[str, Field(max_length=4_000_000, description="the model's card as JSON")] = ""
     alias: Annotated[
         str, Field(max_length=31, description="to be moved to the version once it is proven; sent empty, none is")

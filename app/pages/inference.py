@@ -8,6 +8,7 @@ from app.ui.model_choice import choose_model, choose_second
 from app.ui.picture import choose_pictures
 from app.ui.session import platform, required
 from app.ui.states import empty_state
+from app.ui.text import plain
 from registry.access import Action, Actor
 from registry.runtime.card import Task
 
@@ -43,7 +44,10 @@ def _run(actor: Actor) -> None:
         pictures = choose_pictures(across=2)
     with chosen, card("model"):
         st.subheader("Model", anchor=False)
-        first = choose_model("inference", models, st.query_params.get("model", ""))
+        wanted = st.query_params.get("model", "")
+        if wanted and wanted not in {model.name for model in models}:
+            st.info(plain(f"{wanted[:63]} cannot be run: it is archived, has no version, or is not there for you."))
+        first = choose_model("inference", models, wanted)
         if first.model.task == Task.PROMPT:
             st.markdown(":gray[Mark on the picture what is to be cut out.]")
         else:

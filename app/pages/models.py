@@ -10,9 +10,10 @@ from app.ui.session import platform, required
 from app.ui.states import empty_state, error_box
 from app.ui.upload_steps import ADDING
 from registry.access import Action, Actor, allowed
-from registry.errors import RegistryError
+from registry.errors import ModelNotFound, RegistryError
 
 _SIZE = 10
+_GONE = "It may have been deleted, or made private. All models, below, shows those that you may use."
 
 
 def draw() -> None:
@@ -23,7 +24,7 @@ def draw() -> None:
         try:
             model_detail.draw(actor, name)
         except RegistryError as error:
-            error_box(error)
+            error_box(ModelNotFound(error.message, hint=_GONE) if isinstance(error, ModelNotFound) else error)
             model_detail.way_back()
         return
     actions = page_header("Models", "Everything that is registered here and that you may use.")

@@ -32,7 +32,7 @@ def draw(actor: Actor, gallery: str) -> None:
 
 
 def _row(actor: Actor, gallery: str, each: Identity) -> None:
-    text, button = st.columns([0.72, 0.28], vertical_alignment="center")
+    text, button = st.columns([0.64, 0.36], vertical_alignment="center")
     text.markdown(
         f"**{plain(each.label, longest=60)}**  \n"
         f":gray[{many(each.entries, 'picture')} · {plain(each.model)} · {ago(each.newest_at)}]"

@@ -123,8 +123,9 @@ export default function (component) {
     if (file.size > data.most_mb * 2 ** 20) {
       return [`The file has ${bytesText(file.size)}, the limit is ${data.most_mb} MiB`, "Send a smaller file."];
     }
-    if (!NAME.test(form.elements.name.value.trim())) {
-      return ["A model needs a name",
+    const name = form.elements.name.value.trim();
+    if (!NAME.test(name)) {
+      return [name ? `“${name}” cannot be a model's name` : "A model needs a name",
         "1 to 63 letters, digits, dots, dashes and underscores, a letter or digit first."];
     }
     return null;
