@@ -35,9 +35,10 @@ def draw(run: Run) -> None:
 
 def _failures(run: Run) -> None:
     """Each picture that could not be read, by its name and with the reason."""
-    for outcome in run.failed[:_REASONS_SHOWN]:
-        if outcome.error is not None:
-            picture_error(outcome.picture.name, outcome.error)
+    with st.container(key="picture_errors", gap="xsmall"):
+        for outcome in run.failed[:_REASONS_SHOWN]:
+            if outcome.error is not None:
+                picture_error(outcome.picture.name, outcome.error)
     if len(run.failed) > _REASONS_SHOWN:
         st.markdown(f":gray[and {many(len(run.failed) - _REASONS_SHOWN, 'more picture')} that could not be read]")
 

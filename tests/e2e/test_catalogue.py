@@ -81,7 +81,7 @@ def test_a_large_file_is_sent_with_its_progress_and_refused_with_the_reason(
     expect(page.get_by_text("57.2 MiB")).to_be_visible()
     page.get_by_label("Name", exact=True).fill("no name")
     page.get_by_role("button", name="Check and register").click()
-    expect(page.get_by_text("A model needs a name")).to_be_visible()
+    expect(page.get_by_text("“no name” cannot be a model's name")).to_be_visible()
     page.get_by_label("Name", exact=True).fill("SPOT-finder")
     page.get_by_role("button", name="Check and register").click()
     expect(page.get_by_text("only by upper and lower case")).to_be_visible()
