@@ -23,7 +23,8 @@ _WIDE = 1.6  # width by height of a picture that is not taller than that at any 
 @st.fragment  # a slider draws this part again, and nothing else
 def draw(run: Run) -> None:
     """The whole section."""
-    _failures(run)
+    if run.failed:
+        _failures(run)
     if not run.looked:
         return
     number = min(page_number(_PICTURE), len(run.looked))
