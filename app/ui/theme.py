@@ -74,6 +74,7 @@ _SHEET = """
 .st-key-settings_categories button { justify-content: flex-start; min-height: 2.3rem; padding-inline: .7rem; }
 .st-key-settings_categories button > div { width: 100%; justify-content: flex-start; }
 :is(.st-key-card_settings, .st-key-card_versions) hr { margin: .35rem 0 .6rem; }
+.st-key-picture-source button { padding-inline: .7rem; }
 .st-key-picture_errors [data-testid="stAlertContainer"] { padding-block: .45rem; line-height: 1.35; }
 .st-key-empty_state { text-align: center; padding: 2.5rem 1rem; }
 .st-key-empty_state [data-testid="stMarkdownContainer"] p { margin-inline: auto; max-width: 46ch; }
