@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from registry.errors import IntegrityError, ObjectNotFound
 from registry.jobs.belonging import check_belongs
+from registry.models.server import configured_uri
 from registry.records import Database, utc_now
 from registry.records.dumping import copy_sqlite, dump_postgres, sqlite_file
 from registry.settings import Settings
@@ -87,7 +88,7 @@ class Backups:
             tell("copying the records")
             files.append(self._keep(name, RECORDS, self.settings.records_url))
             mlflow = self.settings.mlflow_database
-            if self.settings.mlflow_tracking_uri or not mlflow.is_file():
+            if configured_uri(self.settings) or not mlflow.is_file():
                 left_out[MLFLOW] = "MLflow runs elsewhere, or has no database here yet"
             else:
                 tell("copying MLflow's database")

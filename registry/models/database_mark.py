@@ -5,6 +5,7 @@ import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
+from registry.models.server import configured_uri
 from registry.settings import Settings
 
 Mark = tuple[int, int, int]
@@ -27,8 +28,7 @@ class DatabaseMark:
 
         So it is while somebody writes, and with an MLflow server that is not the platform's own.
         """
-        file = self._settings.read_mlflow_file()
-        if self._settings.mlflow_tracking_uri or file.tracking_uri or file.registry_uri:
+        if configured_uri(self._settings) or self._settings.read_mlflow_file().registry_uri:
             return None
         with self._lock:
             try:

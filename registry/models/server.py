@@ -51,13 +51,18 @@ def withdraw(settings: Settings) -> None:
     PortNote.of(settings, "mlflow").remove()
 
 
+def configured_uri(settings: Settings) -> str:
+    """URI of an MLflow server that is not the platform's own; empty where its own one is used."""
+    return settings.mlflow_tracking_uri or settings.read_mlflow_file().tracking_uri
+
+
 def tracking_uri(settings: Settings) -> str:
     """URI for MLflow's client. Raises MlflowUnavailable when no server is configured or running.
 
     Clients never open MLflow's database themselves: its server is the only writer, since several
     writers on SQLite lose transactions.
     """
-    configured = settings.mlflow_tracking_uri or settings.read_mlflow_file().tracking_uri
+    configured = configured_uri(settings)
     if configured:
         return configured
     port = PortNote.of(settings, "mlflow").read()

@@ -20,7 +20,7 @@ def check_description(text: str) -> None:
 
 
 def check_visible(what: str, text: str) -> None:
-    """Raises InvalidInput where a text, `what` in words, holds what cannot be seen; lines may end in it."""
+    """Raises InvalidInput where a text, `what` in words, holds what cannot be seen; tabs and line ends may stay."""
     if hidden := _HIDDEN.search(text):
         raise InvalidInput(f"{what} cannot hold the invisible character U+{ord(hidden[0]):04X}")
 

@@ -76,13 +76,12 @@ class Swaps:
         return found
 
     def _line(self, asked: Asked, resolved: Resolved) -> Line | None:
-        """The line of an alias, if it is still that model's: another one may have come in its name."""
+        """The line of an alias, if it is that model's: another one may have come in its name, and have one already."""
         line = self._lines.get(_line_of(asked))
         if line is None or line.current.model_created_at == resolved.version.model_created_at:
             return line
-        if resolved.at <= line.asked_at:  # old news of the model before
-            return line
-        del self._lines[_line_of(asked)]
+        if resolved.at > line.asked_at:  # else somebody's old news of the model before, which is none of this line's
+            del self._lines[_line_of(asked)]
         return None
 
     def _begin(self, line: Line, resolved: Resolved) -> threading.Thread:

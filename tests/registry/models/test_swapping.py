@@ -196,7 +196,8 @@ def test_a_model_made_anew_under_its_name_is_never_answered_by_the_one_before(sw
     swaps.answered(asked, Resolved(first, 0.0))
     assert swaps.version(asked, Resolved(again, 1.0)) == again
     swaps.answered(asked, Resolved(again, 1.0))
-    assert swaps.version(asked, Resolved(first, 0.5)) == again, "somebody else's older news"
+    assert swaps.version(asked, Resolved(first, 0.5)) == first, "whose rights were to that one"
+    assert swaps.version(asked, Resolved(again, 1.5)) == again
     swaps.take_over("m", "", replace(first, model_created_at=born.replace(day=3)), 2.0)
     assert swaps.lines() == {}
 
